@@ -1,0 +1,1 @@
+"""A client for the AI Workflow Engine API, good without Airflow."""

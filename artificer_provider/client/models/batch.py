@@ -1,0 +1,127 @@
+"""Batch jobs: what is asked, and what an engine answers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field, JsonValue, StringConstraints
+
+from artificer_provider.client import limits
+from artificer_provider.client.models._base import Payload, Reply
+from artificer_provider.client.states import ItemStatus, JobStatus
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=limits.MAX_NAME_CHARS)]
+
+
+class ValidationConfig(Payload):
+    """Whether a phase's answer is scored, and the score (0 to 10) below which it is tried again."""
+
+    enabled: bool
+    min_score: Annotated[float, Field(ge=0, le=limits.MAX_VALIDATION_SCORE)] | None = None
+
+
+class PhaseConfig(Payload):
+    """One step that every item goes through; each phase is given the answer of the one before."""
+
+    name: Name
+    task_type: str | None = None
+    model: str | None = None
+    use_rag: bool | None = None
+    system_prompt: str | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    parameters: dict[str, JsonValue] | None = None
+    validation: ValidationConfig | None = None
+
+
+class BatchItem(Payload):
+    """One input, and what should come back with its row."""
+
+    input: Annotated[str, StringConstraints(min_length=1, max_length=limits.MAX_INPUT_CHARS)]
+    metadata: dict[str, JsonValue] | None = None
+
+
+class BatchOptions(Payload):
+    """How a job is run. An engine starts a new job at once unless ``auto_start`` is false."""
+
+    concurrency: Annotated[int, Field(ge=1, le=limits.MAX_CONCURRENCY)] | None = None
+    checkpoint_frequency: Annotated[int, Field(ge=1, le=limits.MAX_CHECKPOINT_FREQUENCY)] | None = None
+    auto_start: bool | None = None
+
+
+class CreateBatchJob(Payload):
+    """The body of ``POST /api/batch``."""
+
+    name: Name
+    project_id: str | None = None
+    items: Annotated[list[BatchItem], Field(min_length=1, max_length=limits.MAX_ITEMS)]
+    phases: Annotated[list[PhaseConfig], Field(min_length=1, max_length=limits.MAX_PHASES)]
+    options: BatchOptions | None = None
+
+
+class BatchJob(Reply):
+    """A job as it stands. What an engine does not say is None, never invented."""
+
+    id: str
+    name: str
+    status: JobStatus
+    project_id: str | None = None
+    total_items: int
+    completed_items: int = 0
+    failed_items: int = 0
+    current_phase: str | None = None
+    cost_incurred: float | None = None
+    tokens_used: int | None = None
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    updated_at: datetime | None = None
+    error: str | None = None
+
+
+class ItemError(Reply):
+    """Why an item failed in a phase."""
+
+    phase: str
+    error: str
+    timestamp: datetime | None = None
+
+
+class BatchJobResult(Reply):
+    """One item's row: every phase's answer, and which model gave it."""
+
+    item_index: int
+    input: str
+    metadata: dict[str, JsonValue] | None = None
+    status: ItemStatus
+    output: str | None = None
+    phase_outputs: dict[str, str] = Field(default_factory=dict)
+    phase_models: dict[str, str] = Field(default_factory=dict)
+    errors: list[ItemError] = Field(default_factory=list)
+    cost_incurred: float | None = None
+    tokens_used: int | None = None
+    processing_time_ms: int | None = None
+
+
+class PhaseAnalytics(Reply):
+    """What one phase did and took."""
+
+    phase: str
+    items_processed: int
+    cost: float
+    tokens: int
+    avg_processing_time_ms: float | None = None
+
+
+class BatchAnalytics(Reply):
+    """What a job did and took, by phase."""
+
+    job_id: str
+    status: JobStatus
+    total_items: int
+    completed_items: int
+    failed_items: int
+    cost_incurred: float
+    tokens_used: int
+    phases: list[PhaseAnalytics] = Field(default_factory=list)

@@ -1,0 +1,45 @@
+"""The words of the engine's life cycles, in one place."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Self
+
+
+class _OpenEnum(StrEnum):
+    """A closed list that still reads words it does not know, as themselves: an engine may be newer than we are."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        if not isinstance(value, str):
+            return None
+        member = str.__new__(cls, value)
+        member._name_ = value
+        member._value_ = value
+        return member
+
+
+class JobStatus(_OpenEnum):
+    """Where a batch job stands (WIRE §6)."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the engine will do nothing more for the job by itself. A word we do not know is not an end."""
+        return self in (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED)
+
+
+class ItemStatus(_OpenEnum):
+    """Where one item of a batch job stands (WIRE §5, ``getJobResults``)."""
+
+    PENDING = "PENDING"
+    PROCESSING = "PROCESSING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    SKIPPED = "SKIPPED"
