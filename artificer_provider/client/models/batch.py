@@ -24,7 +24,7 @@ class ValidationConfig(Payload):
 class PhaseConfig(Payload):
     """One step that every item goes through; each phase is given the answer of the one before."""
 
-    name: Name
+    name: Annotated[str, StringConstraints(min_length=1)]
     task_type: str | None = None
     model: str | None = None
     use_rag: bool | None = None
@@ -96,9 +96,9 @@ class BatchJobResult(Reply):
     metadata: dict[str, JsonValue] | None = None
     status: ItemStatus
     output: str | None = None
-    phase_outputs: dict[str, str] = Field(default_factory=dict)
-    phase_models: dict[str, str] = Field(default_factory=dict)
-    errors: list[ItemError] = Field(default_factory=list)
+    phase_outputs: dict[str, str] = Field(default_factory=dict[str, str])
+    phase_models: dict[str, str] = Field(default_factory=dict[str, str])
+    errors: list[ItemError] = Field(default_factory=list[ItemError])
     cost_incurred: float | None = None
     tokens_used: int | None = None
     processing_time_ms: int | None = None
@@ -124,4 +124,4 @@ class BatchAnalytics(Reply):
     failed_items: int
     cost_incurred: float
     tokens_used: int
-    phases: list[PhaseAnalytics] = Field(default_factory=list)
+    phases: list[PhaseAnalytics] = Field(default_factory=list[PhaseAnalytics])
