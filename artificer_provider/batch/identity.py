@@ -42,13 +42,16 @@ def fingerprint(plan: Plan) -> str:
     return digest.hexdigest()
 
 
-def job_name(name: str, run: RunKey, print_: str, generation: int) -> str:
+def job_mark(run: RunKey, plan_fingerprint: str, generation: int) -> str:
     """
-    Name a job so that a later try finds it: the user's own name, cut as needed, then what identifies it.
+    Identify a job, whichever try asks for it.
 
-    :param print_: the fingerprint of the plan.
     :param generation: how many jobs of this run were given up before.
     """
-    mark = f"af-{run.digest()[:16]}-{print_[:8]}-g{generation}-r0-s0/1"
+    return f"af-{run.digest()[:16]}-{plan_fingerprint[:8]}-g{generation}-r0-s0/1"
+
+
+def job_name(name: str, mark: str) -> str:
+    """Name a job so that people know it and a later try finds it: the user's name, cut, and the mark."""
     own = name[: MAX_NAME_CHARS - len(mark) - 1].rstrip()
     return f"{own} {mark}" if own else mark

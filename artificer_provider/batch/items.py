@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from artificer_provider.batch.plan import Item
+from artificer_provider.batch.plan import Item, as_mapping
 from artificer_provider.client.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from artificer_provider.batch.plan import Json
 
 
 def from_json_lines(lines: Iterable[str], column: str, source: str) -> Iterator[Item]:
@@ -23,16 +25,17 @@ def from_json_lines(lines: Iterable[str], column: str, source: str) -> Iterator[
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
+            record: object = json.loads(line)
         except ValueError as error:
             raise ConfigurationError(f"{source}, line {number}: this is no JSON ({error}).") from None
-        if not isinstance(record, dict) or column not in record:
+        columns = as_mapping(record)
+        if column not in columns:
             raise ConfigurationError(
                 f"{source}, line {number}: there is no column {column!r}; set input_column to the text's."
             )
-        text = record.pop(column)
+        text = columns.pop(column)
         if not isinstance(text, str):
             raise ConfigurationError(
                 f"{source}, line {number}: {column!r} is {type(text).__name__}, not text."
             )
-        yield Item(text, record or None)
+        yield Item(text, cast("dict[str, Json]", columns) or None)

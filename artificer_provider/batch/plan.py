@@ -28,7 +28,9 @@ _TEXTS = frozenset({"name", "input"})
 
 def as_mapping(value: object) -> dict[object, object]:
     """Take a value from outside for the mapping it must be; any other is an empty one."""
-    return dict(cast("Mapping[object, object]", value)) if isinstance(value, Mapping) else {}
+    if not isinstance(value, Mapping):
+        return {}
+    return dict(cast("Mapping[object, object]", value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,10 @@ class _Wire:
         if not isinstance(value, Mapping):
             raise ConfigurationError(f"{where} is {type(value).__name__}, not a mapping.")
         known = [field.name for field in fields(cls)]
-        given = {_WIRE_NAMES.get(str(key), str(key)): entry for key, entry in as_mapping(value).items()}
+        given = {
+            _WIRE_NAMES.get(str(key), str(key)): entry
+            for key, entry in as_mapping(cast("object", value)).items()
+        }
         for key in given:
             if key not in known:
                 close = difflib.get_close_matches(key, known, n=1)

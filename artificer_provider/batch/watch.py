@@ -65,13 +65,6 @@ class Wake:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Look again after so many seconds."""
-
-    seconds: float
-
-
 class Job(Protocol):
     """The part of a job that a decision needs."""
 
@@ -83,7 +76,7 @@ class Job(Protocol):
 
 class Watch:
     """
-    The watch over one job: told what each look brought, it says what to do.
+    The watch over one job. Told what a look brought, it says how many seconds to wait, or what to wake for.
 
     :param job_id: the job.
     :param poll_interval: seconds between two looks; a tenth more or less, so that many tasks spread out.
@@ -98,7 +91,11 @@ class Watch:
         self._unreachable_since: float | None = None
         self._failures = 0
 
-    def on_job(self, job: Job, now: float) -> Wait | Wake:
+    def first_wait(self, now: float) -> float:
+        """Say how long to wait before the first look of a trigger."""
+        return self._cut(FIRST_LOOK, now)
+
+    def on_job(self, job: Job, now: float) -> float | Wake:
         """Decide after a look that showed the job."""
         self._unreachable_since, self._failures = None, 0
         self._status = job.status
@@ -106,7 +103,7 @@ class Watch:
             return Wake(Reason.ENDED, self.job_id, job.status)
         return self._wait(self.poll_interval, now)
 
-    def on_error(self, error: ArtificerError, now: float) -> Wait | Wake:
+    def on_error(self, error: ArtificerError, now: float) -> float | Wake:
         """Decide after a look that failed. What may pass by itself never ends a watch before its time."""
         if not error.retryable:
             reason = Reason.GONE if isinstance(error, NotFoundError) else Reason.REFUSED
@@ -119,11 +116,10 @@ class Watch:
         back_off = min(self.poll_interval * 2 ** (self._failures - 1), max(MAX_BACK_OFF, self.poll_interval))
         return self._wait(max(back_off, getattr(error, "retry_after", None) or 0.0), now)
 
-    def _wait(self, seconds: float, now: float) -> Wait | Wake:
-        seconds *= random.uniform(0.9, 1.1)  # noqa: S311 - jitter, no secret
-        if self.deadline is None:
-            return Wait(seconds)
-        left = self.deadline - now
-        if left <= 0:
+    def _wait(self, seconds: float, now: float) -> float | Wake:
+        if self.deadline is not None and now >= self.deadline:
             return Wake(Reason.DEADLINE, self.job_id, self._status)
-        return Wait(min(seconds, left))
+        return self._cut(seconds * random.uniform(0.9, 1.1), now)  # noqa: S311 - jitter, no secret
+
+    def _cut(self, seconds: float, now: float) -> float:
+        return seconds if self.deadline is None else max(0.0, min(seconds, self.deadline - now))
