@@ -78,6 +78,7 @@ class BatchJob(Reply):
     completed_at: datetime | None = None
     updated_at: datetime | None = None
     error: str | None = None
+    revision: int | None = None
 
 
 class ItemError(Reply):
@@ -109,8 +110,8 @@ class PhaseAnalytics(Reply):
 
     phase: str
     items_processed: int
-    cost: float
-    tokens: int
+    cost: float | None = None
+    tokens: int | None = None
     avg_processing_time_ms: float | None = None
 
 
@@ -122,6 +123,6 @@ class BatchAnalytics(Reply):
     total_items: int
     completed_items: int
     failed_items: int
-    cost_incurred: float
-    tokens_used: int
+    cost_incurred: float | None = None
+    tokens_used: int | None = None
     phases: list[PhaseAnalytics] = Field(default_factory=list[PhaseAnalytics])
