@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from artificer_provider.batch.identity import RunKey, fingerprint, job_mark, job_name
 from artificer_provider.batch.submit import RunRecord, Step, first_step, next_step
-from artificer_provider.client.errors import ConflictError, NotFoundError
+from artificer_provider.client.errors import ConflictError, NotFoundError, ReplyError
 
 if TYPE_CHECKING:
     from airflow.sdk.types import Logger
@@ -121,8 +121,13 @@ class Submission:
             )
         except NotFoundError:  # 410: the job of this key was there, and was deleted
             return None
-        self._log.info("Job %s is there, with %d items, not started yet.", job.id, job.total_items)
+        if job.total_items != len(self._plan.items):
+            raise ReplyError(
+                f"Job {job.id} has {job.total_items} items, but {len(self._plan.items)} were sent: not started.",
+                job_id=job.id,
+            )
         self._write(replace(self._record, job_id=job.id))
+        self._log.info("Job %s is %s, with %d items.", job.id, job.status, job.total_items)
         return job.status
 
     def _status(self) -> JobStatus | None:

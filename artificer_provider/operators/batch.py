@@ -14,7 +14,6 @@ from artificer_provider.batch.identity import RunKey
 from artificer_provider.batch.items import from_json_lines
 from artificer_provider.batch.plan import Plan, read_items, read_options, read_phases
 from artificer_provider.batch.results import RowStatus, Tally
-from artificer_provider.batch.submit import RunRecord
 from artificer_provider.batch.watch import Reason, Wake, Watch
 from artificer_provider.client.errors import ArtificerError, ConfigurationError, ConflictError
 from artificer_provider.hooks.artificer import ArtificerHook
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from artificer_provider.batch.plan import Item, Json
+    from artificer_provider.batch.submit import RunRecord
     from artificer_provider.client import Artificer
 
 #: What a run may take before it is cancelled.
@@ -187,45 +187,32 @@ class ArtificerRunBatchOperator(_BatchOperator):
         with told_to_airflow("No job was started by this try."), self.hook.get_conn() as client:
             plan = self.plan()
             self._landing(context).prepare()
-            record = self.submit(context, plan, client)
-            job = client.batch.get(str(record.job_id))
-            watch = self._watch(record)
-            if self.deferrable and not job.status.is_terminal:
-                self._defer(record, watch, len(plan.items))
+            watch = self._watch(self.submit(context, plan, client))
+            if self.deferrable and not client.batch.get(watch.job_id).status.is_terminal:
+                self._defer(watch)
             wake = self._wait(client, watch)
-        return self._finish(context, record, wake, len(plan.items))
+        return self._finish(context, wake)
 
-    def execute_complete(
-        self, context: Context, event: dict[str, Json], record: dict[str, Json], expected: int
-    ) -> dict[str, Json]:
+    def execute_complete(self, context: Context, event: dict[str, Json]) -> dict[str, Json]:
         """
         Go on after the deferral.
 
         :param event: what the trigger fired.
-        :param record: the run's record, as it was before the deferral.
-        :param expected: how many rows there must be.
         """
-        known = RunRecord.from_json(record)
-        if known is None:
-            raise AirflowFailException(
-                "The deferral lost the run's record. The job, if any, goes on by itself."
-            )
-        return self._finish(context, known, Wake.from_json(event), expected)
+        return self._finish(context, Wake.from_json(event))
 
     def _watch(self, record: RunRecord) -> Watch:
         started = record.start_sent_at or time.time()
         deadline = started + self.timeout.total_seconds()
         return Watch(str(record.job_id), poll_interval=self.poll_interval, deadline=deadline)
 
-    def _defer(self, record: RunRecord, watch: Watch, expected: int) -> None:
-        self.log.info("Job %s runs; waiting for it in the triggerer.", record.job_id)
-        self.defer(
-            trigger=ArtificerBatchTrigger(
-                self.artificer_conn_id, watch.job_id, self.poll_interval, watch.deadline
-            ),
-            method_name="execute_complete",
-            kwargs={"record": record.to_json(), "expected": expected},
+    def _defer(self, watch: Watch) -> None:
+        self.log.info("Job %s runs; waiting for it in the triggerer.", watch.job_id)
+        trigger = ArtificerBatchTrigger(
+            self.artificer_conn_id, watch.job_id, self.poll_interval, watch.deadline
         )
+        # No kwargs: `dag.test` drops them, and the rest is in the event, the store and the engine.
+        self.defer(trigger=trigger, method_name="execute_complete")
 
     def _wait(self, client: Artificer, watch: Watch) -> Wake:
         while True:
@@ -238,37 +225,41 @@ class ArtificerRunBatchOperator(_BatchOperator):
                 return decision
             time.sleep(decision)
 
-    def _finish(self, context: Context, record: RunRecord, wake: Wake, expected: int) -> dict[str, Json]:
-        job_id = str(record.job_id)
+    def _finish(self, context: Context, wake: Wake) -> dict[str, Json]:
         if wake.reason in (Reason.GONE, Reason.REFUSED, Reason.UNREACHABLE):
             raise AirflowException(
-                f"{wake.message} The watch over job {job_id} ended ({wake.reason}); nothing was landed. "
+                f"{wake.message} The watch over job {wake.job_id} ended ({wake.reason}); nothing was landed. "
                 "A retry looks for the job again and goes on with it while it is there."
             )
-        kept = f"Job {job_id} is kept, and a retry lands its rows for nothing."
+        kept = f"Job {wake.job_id} is kept, and a retry lands its rows for nothing."
         with told_to_airflow(kept), self.hook.get_conn() as client:
             if wake.reason is Reason.DEADLINE:
-                self._cancel(client, job_id)
-            landing = self._landing(context)
+                self._cancel(client, wake.job_id)
+            expected = client.batch.get(wake.job_id).total_items
             tally = Tally(tuple(phase.name for phase in read_phases(self.phases)))
-            rows = landing.write_rows(tally.records(client.batch.iter_results(job_id)))
+            rows = self._landing(context).write_rows(tally.records(client.batch.iter_results(wake.job_id)))
         manifest = Manifest(
             run=self.run_key(context).digest(),
             path=self.output_path,
             files=[rows],
-            job_ids=[job_id],
+            job_ids=[wake.job_id],
             items=expected,
             counts={status.value: count for status, count in tally.counts.items()},
             cost=tally.cost,
             tokens=tally.tokens,
             models=sorted(tally.models),
         )
-        place = landing.write_manifest(manifest)
+        place = self._landing(context).write_manifest(manifest)
         self._report(manifest, place)
         if tally.unsuccessful(expected):
-            run_store(context).set(replace(record, failed=True))
+            self._record_failure(context)
             raise AirflowFailException(_verdict(wake, tally, expected, place))
         return {**manifest.to_json(), "manifest": place}
+
+    def _record_failure(self, context: Context) -> None:
+        store = run_store(context)
+        if (record := store.get()) is not None:
+            store.set(replace(record, failed=True))
 
     def _cancel(self, client: Artificer, job_id: str) -> None:
         try:
