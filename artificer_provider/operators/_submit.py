@@ -123,7 +123,7 @@ class Submission:
             return None
         if job.total_items != len(self._plan.items):
             raise ReplyError(
-                f"Job {job.id} has {job.total_items} items, but {len(self._plan.items)} were sent: not started.",
+                f"Job {job.id} has {job.total_items} items; {len(self._plan.items)} were sent; not started.",
                 job_id=job.id,
             )
         self._write(replace(self._record, job_id=job.id))
