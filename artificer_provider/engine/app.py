@@ -21,13 +21,13 @@ from artificer_provider.client.states import JobStatus
 from artificer_provider.engine import reads, writes
 from artificer_provider.engine.admission import admit, fingerprint
 from artificer_provider.engine.gate import read_body, shape_errors
-from artificer_provider.engine.runner import Runner
 from artificer_provider.engine.steps import Action
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
 
     from artificer_provider.engine.answering.registry import Answerers
+    from artificer_provider.engine.runner import Runner
     from artificer_provider.engine.store import Store
 
 SHUTDOWN_GRACE = 5.0
@@ -74,12 +74,8 @@ class Health(BaseModel):
     batch_jobs: dict[str, int]
 
 
-def make_app(store: Store, answerers: Answerers) -> FastAPI:
-    """Put the paths over a store.
-
-    :param answerers: what answers the phases; closed with the app.
-    """
-    runner = Runner(store, answerers)
+def make_app(store: Store, answerers: Answerers, runner: Runner) -> FastAPI:
+    """Put the paths over a store. All three that it is given end with it."""
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:

@@ -39,6 +39,7 @@ class Runner:
         self._store = store
         self._answerers = answerers
         self._runs: dict[str, _Run] = {}
+        self._winding_down = False
 
     async def take_up(self) -> None:
         """Go on with every job that was running when the engine last ended, however it ended."""
@@ -48,7 +49,7 @@ class Runner:
     def begin(self, job_id: str) -> None:
         """Run a job whose row says RUNNING."""
         before = self._runs.get(job_id)
-        run = self._runs[job_id] = _Run(job_id)
+        run = self._runs[job_id] = _Run(job_id, stopping=self._winding_down)
         run.task = asyncio.create_task(self._run(run, before), name=f"job {job_id}")
 
     def stop(self, job_id: str) -> None:
@@ -56,15 +57,19 @@ class Runner:
         if (run := self._runs.get(job_id)) is not None:
             run.stopping = True
 
+    def wind_down(self) -> None:
+        """Begin nothing more, of any job."""
+        self._winding_down = True
+        for run in self._runs.values():
+            run.stopping = True
+
     async def close(self, grace: float) -> None:
-        """Begin nothing more, and give what is in flight a moment.
+        """Wind down, and give what is in flight a moment.
 
         :param grace: seconds; calls that take longer are given up, and made again when the engine is back.
         """
-        runs = list(self._runs.values())
-        for run in runs:
-            run.stopping = True
-        tasks = [run.task for run in runs if run.task is not None]
+        self.wind_down()
+        tasks = [run.task for run in self._runs.values() if run.task is not None]
         if not tasks:
             return
         _, late = await asyncio.wait(tasks, timeout=grace)

@@ -21,6 +21,7 @@ from artificer_provider.engine.answering.openai import LlmServer
 from artificer_provider.engine.answering.registry import Answerers
 from artificer_provider.engine.app import make_app
 from artificer_provider.engine.gate import Gate
+from artificer_provider.engine.runner import Runner
 from artificer_provider.engine.store import Store, UnreadableStoreError
 
 if TYPE_CHECKING:
@@ -94,13 +95,14 @@ def serve(settings: Settings) -> None:
         except UnreadableStoreError as error:
             raise CannotServeError(f"{error}.") from error
         answerers = Answerers(settings.server)
+        runner = Runner(store, answerers)
         host, port = listening.getsockname()[:2]
         ready = (
             f"Artificer engine {__version__} on http://{f'[{host}]' if ':' in host else host}:{port} "
             f"(data: {settings.data}, models: {', '.join(answerers.names)})"
         )
         config = uvicorn.Config(
-            Gate(make_app(store, answerers), settings.api_key),
+            Gate(make_app(store, answerers, runner), settings.api_key),
             log_config=None,
             access_log=False,
             lifespan="on",
@@ -109,20 +111,25 @@ def serve(settings: Settings) -> None:
         # uvicorn stops on these and then raises them again: a stop that was asked for is no failure.
         for stop in (signal.SIGINT, signal.SIGTERM):
             signal.signal(stop, lambda *_: None)
-        _Server(config, ready).run(sockets=[listening])
+        _Server(config, runner, ready).run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):
-    """Says one line once it answers."""
+    """Says one line once it answers, and stops the jobs before it waits for anybody."""
 
-    def __init__(self, config: uvicorn.Config, ready: str) -> None:
+    def __init__(self, config: uvicorn.Config, runner: Runner, ready: str) -> None:
         super().__init__(config)
+        self._runner = runner
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             print(self._ready, flush=True)  # noqa: T201 - whoever started the engine waits for this line
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._runner.wind_down()
+        await super().shutdown(sockets)
 
 
 def _is_loopback(host: str) -> bool:

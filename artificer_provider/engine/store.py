@@ -96,11 +96,14 @@ class Store:
         self._opened: list[sqlite3.Connection] = []
         self._writer = ThreadPoolExecutor(1, "artificer-writer")
         self._readers = ThreadPoolExecutor(READERS, "artificer-reader")
-        self._connection = self.connect()
-        self._opened.append(self._connection)
         try:
+            self._connection = self.connect()
+            self._opened.append(self._connection)
             self._prepare()
-        except (sqlite3.DatabaseError, UnreadableStoreError):
+        except sqlite3.DatabaseError as error:
+            self.close()
+            raise UnreadableStoreError(f"{path} is no database of this engine ({error})") from error
+        except UnreadableStoreError:
             self.close()
             raise
 
@@ -129,10 +132,7 @@ class Store:
 
     def _prepare(self) -> None:
         """Make the tables of a new file; leave a file of another version alone."""
-        try:
-            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        except sqlite3.DatabaseError as error:
-            raise UnreadableStoreError(f"{self._path} is no database of this engine ({error})") from error
+        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
         if version not in (0, SCHEMA_VERSION):
             raise UnreadableStoreError(
                 f"{self._path} has schema version {version}, this engine reads {SCHEMA_VERSION}: "

@@ -10,20 +10,21 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
-START_SECONDS = 20.0
+if TYPE_CHECKING:
+    from pathlib import Path
+
 STOP_SECONDS = 15.0
 ENGINE = [sys.executable, "-m", "artificer_provider.cli", "engine"]
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+def _wait_until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
     """Look again and again until something is so."""
     end = time.monotonic() + seconds
     while not condition():
@@ -31,10 +32,14 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = 30.0) 
         time.sleep(0.01)
 
 
-def clean_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Give a process our environment without its engine settings: a developer's own must not change a test."""
+def _clean_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Give our environment without its engine settings: a developer's own must not change a test."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("ARTIFICER_")}
     return {**ours, **(more or {})}
+
+
+WaitUntil = Callable[..., None]
+CleanEnvironment = Callable[[Mapping[str, str] | None], dict[str, str]]
 
 
 class Engine:
@@ -48,12 +53,12 @@ class Engine:
 
     def start(self) -> None:
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
+            self.process = subprocess.Popen(  # noqa: S603 - our own command
                 [*ENGINE, "--port", "0", "--data", str(self.data)],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env=clean_environment(self.environment),
+                env=_clean_environment(self.environment),
             )
         assert self.process.stdout is not None
         self.ready = self.process.stdout.readline()
@@ -92,16 +97,17 @@ class Engine:
         return self.http.post(f"/api/batch/{job_id}/{action}")
 
     def results(self, job_id: str) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = self.http.get(f"/api/batch/{job_id}/results").raise_for_status().json()
+        reply = self.http.get(f"/api/batch/{job_id}/results").raise_for_status()
+        rows: list[dict[str, Any]] = reply.json()
         return rows
 
     def wait_for(self, job_id: str, status: str, seconds: float = 60.0) -> dict[str, Any]:
-        wait_until(lambda: self.job(job_id)["status"] == status, f"job {status}", seconds)
+        _wait_until(lambda: self.job(job_id)["status"] == status, f"job {status}", seconds)
         return self.job(job_id)
 
 
 class ModelServer:
-    """A real OpenAI-compatible server: it answers at once, counts every call, and can be told to be slow or fail.
+    """A real OpenAI-compatible server: it counts every call, and can be told to hold answers back or fail.
 
     A text's answer is the text with ``>`` before it, so that the phases it went through can be counted.
     """
@@ -188,14 +194,17 @@ class ModelServer:
                 except OSError:
                     self.close_connection = True  # the engine was killed meanwhile
 
-            def log_message(self, format: str, *args: object) -> None:
+            def log_message(self, *_: object) -> None:
                 """Keep quiet."""
 
         return Handler
 
 
+RunningEngine = Callable[..., AbstractContextManager[Engine]]
+
+
 @contextmanager
-def running_engine(data: Path, environment: Mapping[str, str] | None = None) -> Iterator[Engine]:
+def _running_engine(data: Path, environment: Mapping[str, str] | None = None) -> Iterator[Engine]:
     """Run an engine, and end it whatever happens."""
     engine = Engine(data, environment or {})
     try:
@@ -204,10 +213,28 @@ def running_engine(data: Path, environment: Mapping[str, str] | None = None) -> 
         engine.end()
 
 
+@pytest.fixture(scope="session")
+def wait_until() -> WaitUntil:
+    """Look again and again until something is so."""
+    return _wait_until
+
+
+@pytest.fixture(scope="session")
+def clean_environment() -> CleanEnvironment:
+    """Make an environment without a developer's own engine settings."""
+    return _clean_environment
+
+
+@pytest.fixture(scope="session")
+def running_engine() -> RunningEngine:
+    """Run an engine of the test's own, in a data directory and with settings it names."""
+    return _running_engine
+
+
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """An engine with the extractive answerers only, shared by a module's tests."""
-    with running_engine(tmp_path_factory.mktemp("engine") / "data") as started:
+    with _running_engine(tmp_path_factory.mktemp("engine") / "data") as started:
         yield started
 
 
@@ -227,7 +254,7 @@ def llm_engine(tmp_path: Path, model_server: ModelServer) -> Iterator[Engine]:
         "ARTIFICER_ENGINE_LLM_MODEL": "small",
         "ARTIFICER_ENGINE_LLM_KEY": "model-key",
     }
-    with running_engine(tmp_path / "data", environment) as started:
+    with _running_engine(tmp_path / "data", environment) as started:
         try:
             yield started
         finally:

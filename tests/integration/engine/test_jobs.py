@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -23,7 +24,7 @@ PHASES = [
 ]
 
 
-def body(**changes: Any) -> dict[str, Any]:
+def body(**changes: object) -> dict[str, Any]:
     return {"name": "a job", "items": [{"input": TEXT}], "phases": PHASES, **changes}
 
 
@@ -37,8 +38,11 @@ def test_a_job_goes_through_its_phases_and_every_row_has_every_answer(engine: En
 
     job = BatchJob.model_validate(engine.wait_for(created["id"], "COMPLETED"))
     assert (job.completed_items, job.failed_items, job.cost_incurred, job.tokens_used) == (12, 0, 0.0, 0)
-    assert job.started_at and job.completed_at and job.completed_at >= job.started_at
-    assert job.revision and job.revision > created["revision"]
+    assert job.started_at is not None
+    assert job.completed_at is not None
+    assert job.completed_at >= job.started_at
+    assert job.revision is not None
+    assert job.revision > created["revision"]
 
     rows = [BatchJobResult.model_validate(row) for row in engine.results(created["id"])]
     assert [row.item_index for row in rows] == list(range(12))
@@ -159,8 +163,6 @@ def test_the_same_key_and_body_give_the_first_reply_again(engine: Engine) -> Non
 
 
 def test_callers_that_create_under_one_key_at_once_get_one_job(engine: Engine) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     def create(_: int) -> str:
         sent = body(name="raced", options={"autoStart": False})
         reply = httpx.post(
@@ -175,9 +177,7 @@ def test_callers_that_create_under_one_key_at_once_get_one_job(engine: Engine) -
 
 
 def test_question_and_keywords_are_taken_from_the_text(engine: Engine) -> None:
-    phases = [
-        {"name": "keywords", "taskType": "extract", "parameters": {"count": 3}},
-    ]
+    phases = [{"name": "keywords", "taskType": "extract", "parameters": {"count": 3}}]
     asked = [
         {"name": "answer", "taskType": "qa", "parameters": {"question": "How much did the repairs cost?"}}
     ]
@@ -195,7 +195,7 @@ def test_the_openapi_document_lists_the_paths_and_its_references_resolve(engine:
     assert {"/health", "/api/batch", "/api/batch/{job_id}/start"} <= set(document["paths"])
     references: list[str] = []
 
-    def collect(value: Any) -> None:
+    def collect(value: object) -> None:
         if isinstance(value, dict):
             references.extend(inner for name, inner in value.items() if name == "$ref")
             for inner in value.values():
