@@ -117,6 +117,7 @@ def test_a_file_that_is_no_database_of_ours_is_left_alone(run: Run, tmp_path: Pa
         (["--host", "no.such.host.invalid"], {"ARTIFICER_ENGINE_API_KEY": "k"}, "no.such.host.invalid"),
         (["--port", "70000"], {}, "70000"),
         ([], {"ARTIFICER_ENGINE_LLM_URL": "localhost:11434"}, "ARTIFICER_ENGINE_LLM_URL"),
+        ([], {"ARTIFICER_ENGINE_LLM_URL": "http://me:secret@127.0.0.1:1"}, "ARTIFICER_ENGINE_LLM_KEY"),
         ([], {"ARTIFICER_ENGINE_LLM_URL": "http://127.0.0.1:1"}, "ARTIFICER_ENGINE_LLM_MODEL"),
     ],
 )
