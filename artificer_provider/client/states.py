@@ -7,7 +7,7 @@ from typing import Self
 
 
 class _OpenEnum(StrEnum):
-    """A closed list that still reads words it does not know, as themselves: an engine may be newer than we are."""
+    """A list that still reads words it does not know, as themselves: an engine may be newer than we are."""
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
@@ -31,7 +31,7 @@ class JobStatus(_OpenEnum):
 
     @property
     def is_terminal(self) -> bool:
-        """Whether the engine will do nothing more for the job by itself. A word we do not know is not an end."""
+        """Whether the engine is done with the job. A word we do not know is no end."""
         return self in (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED)
 
 

@@ -24,7 +24,7 @@ class ValidationConfig(Payload):
 class PhaseConfig(Payload):
     """One step that every item goes through; each phase is given the answer of the one before."""
 
-    name: Name
+    name: Annotated[str, StringConstraints(min_length=1)]
     task_type: str | None = None
     model: str | None = None
     use_rag: bool | None = None
@@ -78,6 +78,7 @@ class BatchJob(Reply):
     completed_at: datetime | None = None
     updated_at: datetime | None = None
     error: str | None = None
+    revision: int | None = None
 
 
 class ItemError(Reply):
@@ -96,9 +97,9 @@ class BatchJobResult(Reply):
     metadata: dict[str, JsonValue] | None = None
     status: ItemStatus
     output: str | None = None
-    phase_outputs: dict[str, str] = Field(default_factory=dict)
-    phase_models: dict[str, str] = Field(default_factory=dict)
-    errors: list[ItemError] = Field(default_factory=list)
+    phase_outputs: dict[str, str] = Field(default_factory=dict[str, str])
+    phase_models: dict[str, str] = Field(default_factory=dict[str, str])
+    errors: list[ItemError] = Field(default_factory=list[ItemError])
     cost_incurred: float | None = None
     tokens_used: int | None = None
     processing_time_ms: int | None = None
@@ -109,8 +110,8 @@ class PhaseAnalytics(Reply):
 
     phase: str
     items_processed: int
-    cost: float
-    tokens: int
+    cost: float | None = None
+    tokens: int | None = None
     avg_processing_time_ms: float | None = None
 
 
@@ -122,6 +123,6 @@ class BatchAnalytics(Reply):
     total_items: int
     completed_items: int
     failed_items: int
-    cost_incurred: float
-    tokens_used: int
-    phases: list[PhaseAnalytics] = Field(default_factory=list)
+    cost_incurred: float | None = None
+    tokens_used: int | None = None
+    phases: list[PhaseAnalytics] = Field(default_factory=list[PhaseAnalytics])

@@ -1,0 +1,192 @@
+"""What is to be done: items, phases and options, checked before anything is sent."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Self, cast
+
+from artificer_provider.client import limits
+from artificer_provider.client.errors import ConfigurationError
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+#: A field as the engine spells it, and as we do.
+_WIRE_NAMES = {
+    "taskType": "task_type",
+    "useRAG": "use_rag",
+    "systemPrompt": "system_prompt",
+    "maxTokens": "max_tokens",
+    "checkpointFrequency": "checkpoint_frequency",
+    "autoStart": "auto_start",
+}
+
+#: Fields without which a thing is none.
+_TEXTS = frozenset({"name", "input"})
+
+
+def as_mapping(value: object) -> dict[object, object]:
+    """Take a value from outside for the mapping it must be; any other is an empty one."""
+    if not isinstance(value, Mapping):
+        return {}
+    return dict(cast("Mapping[object, object]", value))
+
+
+@dataclass(frozen=True, slots=True)
+class _Wire:
+    """Something written as a mapping by people, and sent as one."""
+
+    @classmethod
+    def read(cls, value: object, where: str) -> Self:
+        """
+        Read what a person wrote.
+
+        :param where: its place, for the message: ``phases[1]``.
+        :raises ConfigurationError: naming the place and the key.
+        """
+        if isinstance(value, cls):
+            return value
+        if not isinstance(value, Mapping):
+            raise ConfigurationError(f"{where} is {type(value).__name__}, not a mapping.")
+        known = [field.name for field in fields(cls)]
+        given = {
+            _WIRE_NAMES.get(str(key), str(key)): entry
+            for key, entry in as_mapping(cast("object", value)).items()
+        }
+        for key in given:
+            if key not in known:
+                close = difflib.get_close_matches(key, known, n=1)
+                hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}."
+                raise ConfigurationError(f"{where} has a key {key!r} that no engine knows; {hint}")
+        for key in _TEXTS & set(known):
+            if not isinstance(given.get(key), str):
+                found = type(given[key]).__name__ if key in given else "missing"
+                raise ConfigurationError(f"{where}.{key} is {found}: it must be text.")
+        return cls(**cast("dict[str, Any]", given))  # the client's models check the other types
+
+    def to_wire(self) -> dict[str, Json]:
+        """Write it for the client, without what was not given."""
+        return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Item(_Wire):
+    """One input, and what comes back with its row."""
+
+    input: str
+    metadata: dict[str, Json] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Phase(_Wire):
+    """One step that every item goes through, given the answer of the one before."""
+
+    name: str
+    task_type: str | None = None
+    model: str | None = None
+    use_rag: bool | None = None
+    system_prompt: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    parameters: dict[str, Json] | None = None
+    validation: dict[str, Json] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Options(_Wire):
+    """How a job is run."""
+
+    concurrency: int | None = None
+    checkpoint_frequency: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one job is asked to do."""
+
+    items: tuple[Item, ...]
+    phases: tuple[Phase, ...]
+    options: Options
+
+    @property
+    def phase_names(self) -> tuple[str, ...]:
+        """The phases by name, in order."""
+        return tuple(phase.name for phase in self.phases)
+
+
+def read_items(values: Iterable[object]) -> tuple[Item, ...]:
+    """
+    Read items: strings, or mappings of ``input`` and ``metadata``.
+
+    :raises ConfigurationError: naming the first item that no engine takes.
+    """
+    if isinstance(values, str | Mapping):
+        raise ConfigurationError("items is one value, not a list of them: put it in brackets.")
+    items: list[Item] = []
+    for index, value in enumerate(values):
+        item = Item(value) if isinstance(value, str) else Item.read(value, f"items[{index}]")
+        if problem := _input_problem(item.input):
+            raise ConfigurationError(f"items[{index}]: {problem}")
+        items.append(item)
+    if not items:
+        raise ConfigurationError("There are no items: a batch job needs at least one.")
+    if len(items) > limits.MAX_ITEMS:
+        raise ConfigurationError(
+            f"There are {len(items):,} items; one job takes at most {limits.MAX_ITEMS:,}."
+        )
+    return tuple(items)
+
+
+def read_phases(values: Sequence[object]) -> tuple[Phase, ...]:
+    """
+    Read phases: mappings with a ``name`` and what the engine knows besides.
+
+    :raises ConfigurationError: naming the phase and the key.
+    """
+    if isinstance(values, str | Mapping):
+        raise ConfigurationError("phases is one value, not a list of them: put it in brackets.")
+    if not values:
+        raise ConfigurationError("There are no phases: a batch job needs at least one.")
+    if len(values) > limits.MAX_PHASES:
+        raise ConfigurationError(
+            f"There are {len(values)} phases; one job takes at most {limits.MAX_PHASES}."
+        )
+    phases = tuple(Phase.read(value, f"phases[{index}]") for index, value in enumerate(values))
+    seen: set[str] = set()
+    for index, phase in enumerate(phases):
+        if not phase.name:
+            raise ConfigurationError(f"phases[{index}].name is empty.")
+        if phase.name in seen:
+            raise ConfigurationError(f"phases[{index}].name: there is a phase {phase.name!r} already.")
+        seen.add(phase.name)
+    return phases
+
+
+def read_options(value: object) -> Options:
+    """
+    Read the options of a job.
+
+    :raises ConfigurationError: naming the option.
+    """
+    options = Options.read({} if value is None else value, "options")
+    for name, most in (
+        ("concurrency", limits.MAX_CONCURRENCY),
+        ("checkpoint_frequency", limits.MAX_CHECKPOINT_FREQUENCY),
+    ):
+        given = getattr(options, name)
+        if given is not None and not (isinstance(given, int) and 1 <= given <= most):
+            raise ConfigurationError(
+                f"options.{name} is {given!r}: it must be a whole number from 1 to {most}."
+            )
+    return options
+
+
+def _input_problem(text: str) -> str | None:
+    if not text.strip():
+        return "the input is empty."
+    if len(text) > limits.MAX_INPUT_CHARS:
+        return f"the input has {len(text):,} characters; an engine takes at most {limits.MAX_INPUT_CHARS:,}."
+    if "\0" in text:
+        return "the input holds a NUL character, which no engine can store."
+    return None

@@ -1,0 +1,71 @@
+"""The command ``artificer``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from artificer_provider import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command ``artificer``.
+
+    :param arguments: the words after it; by default those this process was started with.
+    :returns: the exit code: 0 when all went well, 2 when it could not be done as asked.
+    """
+    parser = argparse.ArgumentParser(
+        prog="artificer", description="Tools beside the Artificer Airflow provider."
+    )
+    parser.add_argument("--version", action="version", version=f"artificer {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    engine = commands.add_parser(
+        "engine",
+        help="run the embedded engine",
+        description="Run the embedded engine until Ctrl-C. It answers with extractive methods, or hands "
+        "texts to the OpenAI-compatible server that ARTIFICER_ENGINE_LLM_URL, _KEY and _MODEL name. "
+        "ARTIFICER_ENGINE_API_KEY is the key callers must send; without one it listens on loopback only.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    engine.add_argument("--host", default="127.0.0.1", help="the address to listen on")
+    engine.add_argument("--port", type=_port, default=3001, help="the port to listen on; 0 takes a free one")
+    engine.add_argument("--data", type=Path, default=_data_home(), metavar="DIR", help="where jobs are kept")
+    asked = parser.parse_args(arguments)
+    return _engine(asked.host, asked.port, asked.data)
+
+
+def _engine(host: str, port: int, data: Path) -> int:
+    try:
+        from artificer_provider.engine.serve import CannotServeError, read_settings, serve
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("artificer_provider"):
+            raise
+        return _fail(f"The engine needs {error.name}: pip install 'airflow-provider-artificer[engine]'")
+    try:
+        serve(read_settings(host, port, data.expanduser(), os.environ))
+    except CannotServeError as reason:
+        return _fail(str(reason))
+    return 0
+
+
+def _fail(sentence: str) -> int:
+    print(f"artificer: {sentence}", file=sys.stderr)  # noqa: T201 - a command speaks to its terminal
+    return 2
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:  # noqa: PLR2004 - the last port there is
+        raise argparse.ArgumentTypeError(f"{text!r} is no port (0 to 65535)")
+    return int(text)
+
+
+def _data_home() -> Path:
+    """Where programs of this user keep their data (XDG)."""
+    home = os.environ.get("XDG_DATA_HOME")
+    return (Path(home) if home else Path.home() / ".local" / "share") / "artificer" / "engine"

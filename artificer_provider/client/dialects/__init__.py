@@ -1,0 +1,1 @@
+"""One request on each wire, and the reply back."""

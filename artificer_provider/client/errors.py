@@ -1,0 +1,144 @@
+"""What can go wrong with a call, as a tree.
+
+::
+
+    ArtificerError
+    ├── ConfigurationError            nothing was sent: an argument or a setting is wrong
+    ├── ArtificerConnectionError      no reply: refused, cut, unknown host
+    │   └── ArtificerTimeoutError     no reply in time
+    ├── ReplyError                    a reply that is none of this API
+    ├── WaitTimeoutError              the job has not ended in the time given; it goes on
+    └── StatusError                   the engine said no
+        ├── InvalidRequestError       400, 413, 422
+        ├── AuthenticationError       401
+        ├── PermissionDeniedError     403
+        ├── NotFoundError             404, 410
+        ├── ConflictError             409: the job's state does not allow it
+        ├── RateLimitError            429
+        └── ServerError               5xx
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+
+class ArtificerError(Exception):
+    """
+    Anything that went wrong with a call.
+
+    :param message: a sentence for the person who reads it.
+    :param retryable: whether the same call can succeed later without anybody changing anything.
+    :param job_id: the job it was about.
+    """
+
+    def __init__(self, message: str, *, retryable: bool = False, job_id: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.retryable = retryable
+        self.job_id = job_id
+
+
+class ConfigurationError(ArtificerError):
+    """Nothing was sent: an argument or a setting is wrong, and the message names it."""
+
+
+class ArtificerConnectionError(ArtificerError):
+    """
+    No reply came.
+
+    :param sent: whether the engine may have got the call; False only when it surely has not.
+    """
+
+    def __init__(self, message: str, *, sent: bool, job_id: str | None = None) -> None:
+        super().__init__(message, retryable=True, job_id=job_id)
+        self.sent = sent
+
+
+class ArtificerTimeoutError(ArtificerConnectionError):
+    """No reply came in time."""
+
+
+class ReplyError(ArtificerError):
+    """A reply came that is none of this API: HTML, a cut body, a field of another type."""
+
+
+class WaitTimeoutError(ArtificerError):
+    """The job has not ended in the time given. It goes on, and can be waited for again."""
+
+
+class StatusError(ArtificerError):
+    """
+    The engine said no.
+
+    :param status_code: the HTTP status.
+    :param code: the engine's own word for it, such as ``idempotency_mismatch``.
+    :param request_id: what to look for in the engine's log.
+    :param retry_after: seconds to wait, where the engine said so.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status_code: int,
+        code: str | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+        job_id: str | None = None,
+    ) -> None:
+        super().__init__(message, retryable=status_code in RETRYABLE_STATUSES, job_id=job_id)
+        self.status_code = status_code
+        self.code = code
+        self.request_id = request_id
+        self.retry_after = retry_after
+
+
+class InvalidRequestError(StatusError):
+    """The engine does not take what was asked; the message names the fields."""
+
+
+class AuthenticationError(StatusError):
+    """The engine does not know the API key, or got none."""
+
+
+class PermissionDeniedError(StatusError):
+    """The API key is good, but not for this."""
+
+
+class NotFoundError(StatusError):
+    """The engine has no such thing, or no longer."""
+
+
+class ConflictError(StatusError):
+    """The state of the job does not allow it."""
+
+
+class RateLimitError(StatusError):
+    """Too many calls; nothing was done."""
+
+
+class ServerError(StatusError):
+    """The engine failed."""
+
+
+RETRYABLE_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+_BY_STATUS: dict[int, type[StatusError]] = {
+    400: InvalidRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    410: NotFoundError,
+    413: InvalidRequestError,
+    422: InvalidRequestError,
+    429: RateLimitError,
+}
+
+
+def error_class(status_code: int) -> type[StatusError]:
+    """Name the error that a status stands for."""
+    return _BY_STATUS.get(
+        status_code, ServerError if status_code >= HTTPStatus.INTERNAL_SERVER_ERROR else StatusError
+    )

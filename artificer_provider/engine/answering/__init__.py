@@ -1,0 +1,1 @@
+"""What answers a phase: extractive methods that run here, or an OpenAI-compatible server somewhere else."""

@@ -1,0 +1,53 @@
+"""What an answerer is, and what it gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from artificer_provider.client.models.batch import PhaseConfig
+    from artificer_provider.engine.errors import Problem
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A text, the model that gave it, and what it took; None where that is not known."""
+
+    text: str
+    model: str
+    cost: float | None
+    tokens: int | None
+
+
+class AnswerError(Exception):
+    """No answer, with a sentence that says why.
+
+    :param cost: what the attempt cost, None where that is not known.
+    """
+
+    def __init__(self, message: str, *, cost: float | None = None) -> None:
+        super().__init__(message)
+        self.cost = cost
+
+
+class Answerer(Protocol):
+    """Something that can answer a phase."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names a phase's ``model`` can call it by."""
+
+    async def problems(self, phase: PhaseConfig) -> list[Problem]:
+        """Say what in a phase it cannot carry out; paths are relative to the phase."""
+
+    async def answer(self, phase: PhaseConfig, text: str) -> Answer:
+        """Answer one item's text.
+
+        :raises AnswerError: when there is no answer.
+        """
+
+    async def close(self) -> None:
+        """Give back what it holds."""

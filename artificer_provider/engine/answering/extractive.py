@@ -1,0 +1,130 @@
+"""Answers taken out of the text itself. It is no language model: it cannot invent, and it cannot phrase."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Protocol
+
+from artificer_provider.engine.answering.base import Answer, AnswerError
+from artificer_provider.engine.answering.ranking import best, lexrank
+from artificer_provider.engine.answering.sentences import split_sentences
+from artificer_provider.engine.answering.tasks import (
+    Classify,
+    Extract,
+    NotATaskError,
+    QuestionAnswering,
+    Summarize,
+    Task,
+    read_task,
+)
+from artificer_provider.engine.answering.words import phrases
+from artificer_provider.engine.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from concurrent.futures import ThreadPoolExecutor
+
+    from artificer_provider.client.models.batch import PhaseConfig
+
+_NOT_CARRIED = ("system_prompt", "temperature", "max_tokens")
+
+
+class Likeness(Protocol):
+    """A way to say how alike texts are: cosines, at most 1."""
+
+    @property
+    def name(self) -> str:
+        """What an answer's ``model`` says was used."""
+
+    def among(self, texts: Sequence[str]) -> list[list[float]]:
+        """Compare each text with each."""
+
+    def between(self, text: str, others: Sequence[str]) -> list[float]:
+        """Compare one text with each of the others."""
+
+
+class Extractive:
+    """Summaries, labels, answers and keywords chosen by likeness.
+
+    :param likeness: how texts are compared; the answers' ``model`` is named after it.
+    :param pool: the threads that do the work.
+    """
+
+    def __init__(self, likeness: Likeness, pool: ThreadPoolExecutor) -> None:
+        self.model = f"extractive-{likeness.name}"
+        self._likeness = likeness
+        self._pool = pool
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Its own name only: what ``extractive`` alone means, the engine decides."""
+        return (self.model,)
+
+    async def problems(self, phase: PhaseConfig) -> list[Problem]:
+        """Say what in a phase it cannot carry out."""
+        found = [
+            Problem(name, f"{self.model} is no language model and takes no such setting; leave it out.")
+            for name, value in phase.model_dump(by_alias=True, include=set(_NOT_CARRIED)).items()
+            if value is not None
+        ]
+        try:
+            read_task(phase)
+        except NotATaskError as wrong:
+            found += wrong.problems
+        return found
+
+    async def answer(self, phase: PhaseConfig, text: str) -> Answer:
+        """Answer one item's text, on a thread of the pool. It costs nothing and uses no tokens."""
+        task = read_task(phase)
+        answer = await asyncio.get_running_loop().run_in_executor(self._pool, self.carry_out, task, text)
+        return Answer(answer, self.model, cost=0.0, tokens=0)
+
+    async def close(self) -> None:
+        """Leave the pool to its owner."""
+
+    def carry_out(self, task: Task, text: str) -> str:
+        """Do one task.
+
+        :raises AnswerError: when nothing in the text speaks for any label.
+        """
+        match task:
+            case Summarize(sentences=count):
+                return self._summarize(text, count)
+            case Classify(meanings=meanings):
+                return self._classify(text, meanings)
+            case QuestionAnswering(question=question):
+                return self._best_sentence(text, question)
+            case Extract(count=count):
+                return ", ".join(self._keywords(text, count))
+            case _:
+                raise AnswerError(f"{self.model} has no method for {type(task).__name__}.", cost=0.0)
+
+    def _summarize(self, text: str, count: int) -> str:
+        sentences = split_sentences(text)
+        if len(sentences) > count:
+            places = best(lexrank(self._likeness.among(sentences)), count)
+            sentences = [sentences[place] for place in places]
+        return " ".join(sentences)
+
+    def _classify(self, text: str, meanings: Mapping[str, str]) -> str:
+        scores = self._likeness.between(text, list(meanings.values())) if text.strip() else [0.0]
+        if not any(scores):
+            raise AnswerError(
+                f"{self.model} found nothing that speaks for any of the labels {', '.join(meanings)}: "
+                "describe the labels in words that such texts use.",
+                cost=0.0,
+            )
+        return list(meanings)[scores.index(max(scores))]
+
+    def _best_sentence(self, text: str, question: str) -> str:
+        sentences = split_sentences(text)
+        if not sentences:
+            return ""
+        scores = self._likeness.between(question, sentences)
+        return sentences[scores.index(max(scores))]
+
+    def _keywords(self, text: str, count: int) -> list[str]:
+        candidates = phrases(text, at_most=4 * count)
+        if not candidates:
+            return []
+        return [candidates[place] for place in best(self._likeness.between(text, candidates), count)]

@@ -1,0 +1,231 @@
+"""Questions to the database, answered as the contract's models."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter
+
+from artificer_provider.client.models.batch import (
+    BatchAnalytics,
+    BatchJob,
+    BatchJobResult,
+    ItemError,
+    PhaseAnalytics,
+    PhaseConfig,
+)
+from artificer_provider.client.states import ItemStatus, JobStatus
+from artificer_provider.engine.errors import unknown_job
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator, Mapping
+
+PHASES = TypeAdapter(list[PhaseConfig])
+
+_JOB_COLUMNS = """id, name, status, project_id, total_items, completed_items, failed_items, current_phase,
+  cost_incurred, tokens_used, created_at, started_at, completed_at, updated_at, error, revision"""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a job needs to be run, and how far it is."""
+
+    number: int
+    phases: list[PhaseConfig]
+    concurrency: int
+    total_items: int
+    answered: Mapping[int, int]
+    failed: Mapping[int, int]
+
+
+def job(connection: sqlite3.Connection, job_id: str) -> BatchJob:
+    """Read one job.
+
+    :raises EngineError: 404 when there is none.
+    """
+    row = connection.execute(f"SELECT {_JOB_COLUMNS} FROM jobs WHERE id = ?", (job_id,)).fetchone()  # noqa: S608 - our own column names
+    if row is None:
+        raise unknown_job(job_id)
+    return BatchJob.model_validate(dict(row))
+
+
+def jobs(
+    connection: sqlite3.Connection, filters: Mapping[str, str | None], limit: int, offset: int
+) -> tuple[list[BatchJob], int]:
+    """Read one page of the jobs, newest first, and how many there are in all.
+
+    :param filters: by column, the exact value to look for; None looks for nothing.
+    """
+    wanted = {column: value for column, value in filters.items() if value is not None}
+    where = " AND ".join(f"{column} = :{column}" for column in wanted) or "TRUE"
+    total = connection.execute(f"SELECT COUNT(*) FROM jobs WHERE {where}", wanted).fetchone()[0]  # noqa: S608 - values are bound
+    rows = connection.execute(
+        f"SELECT {_JOB_COLUMNS} FROM jobs WHERE {where} ORDER BY number DESC LIMIT :limit OFFSET :offset",  # noqa: S608 - values are bound
+        {**wanted, "limit": limit, "offset": offset},
+    )
+    return [BatchJob.model_validate(dict(row)) for row in rows], total
+
+
+def jobs_by_status(connection: sqlite3.Connection) -> dict[str, int]:
+    """Count the jobs of each status."""
+    return dict(connection.execute("SELECT status, COUNT(*) FROM jobs GROUP BY status").fetchall())
+
+
+def job_ids(connection: sqlite3.Connection, status: JobStatus) -> list[str]:
+    """Name the jobs of one status, oldest first."""
+    rows = connection.execute("SELECT id FROM jobs WHERE status = ? ORDER BY number", (status,))
+    return [row["id"] for row in rows]
+
+
+def plan(connection: sqlite3.Connection, job_id: str) -> Plan:
+    """Read what a job has to do and has done.
+
+    :raises EngineError: 404 when there is none.
+    """
+    row = connection.execute(
+        "SELECT number, phases, concurrency, total_items FROM jobs WHERE id = ?", (job_id,)
+    ).fetchone()
+    if row is None:
+        raise unknown_job(job_id)
+    counts = connection.execute(
+        "SELECT phase, COUNT(output), COUNT(error) FROM answers WHERE job = ? GROUP BY phase",
+        (row["number"],),
+    ).fetchall()
+    return Plan(
+        number=row["number"],
+        phases=PHASES.validate_json(row["phases"]),
+        concurrency=row["concurrency"],
+        total_items=row["total_items"],
+        answered={phase: answered for phase, answered, _ in counts},
+        failed={phase: failed for phase, _, failed in counts},
+    )
+
+
+def waiting_items(connection: sqlite3.Connection, number: int, phase: int) -> list[int]:
+    """Name the items that have come as far as a phase and not yet through it."""
+    rows = connection.execute(
+        """SELECT i.item_index FROM items i
+           LEFT JOIN answers before ON before.job = i.job AND before.item_index = i.item_index
+             AND before.phase = :phase - 1
+           LEFT JOIN answers this ON this.job = i.job AND this.item_index = i.item_index
+             AND this.phase = :phase
+           WHERE i.job = :job AND this.job IS NULL AND (:phase = 0 OR before.output IS NOT NULL)
+           ORDER BY i.item_index""",
+        {"job": number, "phase": phase},
+    )
+    return [row["item_index"] for row in rows]
+
+
+def text_for(connection: sqlite3.Connection, number: int, item_index: int, phase: int) -> str | None:
+    """Read what a phase is given for an item; None when the job was deleted meanwhile."""
+    if phase == 0:
+        query = "SELECT input FROM items WHERE job = ? AND item_index = ?"
+        row = connection.execute(query, (number, item_index)).fetchone()
+    else:
+        query = "SELECT output FROM answers WHERE job = ? AND item_index = ? AND phase = ?"
+        row = connection.execute(query, (number, item_index, phase - 1)).fetchone()
+    return None if row is None else row[0]
+
+
+def results(connection: sqlite3.Connection, job_id: str, offset: int, limit: int) -> Iterator[BatchJobResult]:
+    """Read the items' rows in their order, one at a time: a job can be larger than memory.
+
+    :raises EngineError: 404 when there is no such job.
+    """
+    row = connection.execute("SELECT number, phases FROM jobs WHERE id = ?", (job_id,)).fetchone()
+    if row is None:
+        raise unknown_job(job_id)
+    names = [phase.name for phase in PHASES.validate_json(row["phases"])]
+    rows = connection.execute(
+        """SELECT i.item_index, i.input, i.metadata, a.phase, a.output, a.error, a.model, a.cost, a.tokens,
+             a.duration_ms, a.ended_at
+           FROM items i LEFT JOIN answers a ON a.job = i.job AND a.item_index = i.item_index
+           WHERE i.job = ? AND i.item_index >= ? AND i.item_index < ?
+           ORDER BY i.item_index, a.phase""",
+        (row["number"], offset, offset + limit),
+    )
+    for _, of_one_item in groupby(rows, itemgetter("item_index")):
+        yield _result(list(of_one_item), names)
+
+
+def analytics(connection: sqlite3.Connection, job_id: str) -> BatchAnalytics:
+    """Read what a job did and took, phase by phase.
+
+    :raises EngineError: 404 when there is no such job.
+    """
+    found = job(connection, job_id)
+    rows = connection.execute(
+        """SELECT a.phase, COUNT(*) AS items, SUM(a.cost) AS cost, COUNT(*) - COUNT(a.cost) AS unknown_costs,
+             SUM(a.tokens) AS tokens, COUNT(a.output) - COUNT(a.tokens) AS unknown_tokens,
+             AVG(a.duration_ms) AS duration_ms
+           FROM answers a JOIN jobs j ON j.number = a.job WHERE j.id = ? GROUP BY a.phase""",
+        (job_id,),
+    )
+    done = {row["phase"]: row for row in rows}
+    names = [phase.name for phase in plan(connection, job_id).phases]
+    return BatchAnalytics(
+        job_id=found.id,
+        status=found.status,
+        total_items=found.total_items,
+        completed_items=found.completed_items,
+        failed_items=found.failed_items,
+        cost_incurred=found.cost_incurred,
+        tokens_used=found.tokens_used,
+        phases=[_phase_analytics(name, done.get(number)) for number, name in enumerate(names)],
+    )
+
+
+def _phase_analytics(name: str, row: sqlite3.Row | None) -> PhaseAnalytics:
+    if row is None:
+        return PhaseAnalytics(phase=name, items_processed=0, cost=0.0, tokens=0)
+    return PhaseAnalytics(
+        phase=name,
+        items_processed=row["items"],
+        cost=None if row["unknown_costs"] else row["cost"],
+        tokens=None if row["unknown_tokens"] > 0 else row["tokens"] or 0,
+        avg_processing_time_ms=round(row["duration_ms"], 1),
+    )
+
+
+def _result(rows: list[sqlite3.Row], phases: list[str]) -> BatchJobResult:
+    """Make one item's row of what its phases left; a single row without a phase means none has ended."""
+    item = rows[0]
+    ended = [row for row in rows if row["phase"] is not None]
+    answers = [row for row in ended if row["error"] is None]
+    errors = [
+        ItemError(phase=phases[row["phase"]], error=row["error"], timestamp=row["ended_at"])
+        for row in ended
+        if row["error"] is not None
+    ]
+    return BatchJobResult(
+        item_index=item["item_index"],
+        input=item["input"],
+        metadata=None if item["metadata"] is None else json.loads(item["metadata"]),
+        status=_item_status(len(answers), len(errors), len(phases)),
+        output=answers[-1]["output"] if answers else None,
+        phase_outputs={phases[row["phase"]]: row["output"] for row in answers},
+        phase_models={phases[row["phase"]]: row["model"] for row in answers},
+        errors=errors,
+        cost_incurred=_known_sum([row["cost"] for row in ended]),
+        tokens_used=_known_sum([row["tokens"] for row in answers]),
+        processing_time_ms=sum(row["duration_ms"] for row in ended) if ended else None,
+    )
+
+
+def _item_status(answers: int, errors: int, phases: int) -> ItemStatus:
+    if errors:
+        return ItemStatus.FAILED
+    if answers == phases:
+        return ItemStatus.COMPLETED
+    return ItemStatus.PROCESSING if answers else ItemStatus.PENDING
+
+
+def _known_sum(figures: list[int | None]) -> int | None:
+    """Add figures up; with one unknown the sum is unknown too, never too small."""
+    known = [figure for figure in figures if figure is not None]
+    return sum(known) if len(known) == len(figures) else None

@@ -1,0 +1,180 @@
+"""Starts the engine as a process: an address, a data directory of its own, and a clean end."""
+
+from __future__ import annotations
+
+import fcntl
+import ipaddress
+import logging
+import os
+import signal
+import socket
+import sys
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TextIO
+from urllib.parse import urlsplit
+
+import uvicorn
+
+from artificer_provider import __version__
+from artificer_provider.engine.answering.openai import LlmServer
+from artificer_provider.engine.answering.registry import Answerers
+from artificer_provider.engine.app import make_app
+from artificer_provider.engine.gate import Gate
+from artificer_provider.engine.runner import Runner
+from artificer_provider.engine.store import Store, UnreadableStoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+CONNECTIONS_GRACE = 3
+
+
+class CannotServeError(Exception):
+    """The engine cannot start, with one sentence that says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the engine is started with.
+
+    :param port: 0 takes a free one.
+    :param data: where the database lies; made when it is not there.
+    :param api_key: what callers must send; None asks for nothing, on loopback only.
+    :param server: the language model to hand texts to; None leaves the extractive ones.
+    """
+
+    host: str
+    port: int
+    data: Path
+    api_key: str | None = field(default=None, repr=False)
+    server: LlmServer | None = None
+
+
+def read_settings(host: str, port: int, data: Path, environment: Mapping[str, str]) -> Settings:
+    """Put together what the command line and the environment say.
+
+    :raises CannotServeError: when they do not go together.
+    """
+    api_key = environment.get("ARTIFICER_ENGINE_API_KEY") or None
+    if api_key is None and not _is_loopback(host):
+        raise CannotServeError(
+            f"--host {host} can be reached by others: set ARTIFICER_ENGINE_API_KEY, or use --host 127.0.0.1."
+        )
+    url = environment.get("ARTIFICER_ENGINE_LLM_URL") or None
+    model = environment.get("ARTIFICER_ENGINE_LLM_MODEL") or None
+    if url is None:
+        return Settings(host, port, data, api_key)
+    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+        raise CannotServeError("ARTIFICER_ENGINE_LLM_URL is no http(s) address.")
+    if model is None:
+        raise CannotServeError(
+            "ARTIFICER_ENGINE_LLM_URL is set: name its model in ARTIFICER_ENGINE_LLM_MODEL."
+        )
+    key = environment.get("ARTIFICER_ENGINE_LLM_KEY") or None
+    return Settings(host, port, data, api_key, LlmServer(url, model, key))
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    :raises CannotServeError: when the address or the data directory cannot be had; nothing is left behind.
+    """
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    # Extractive work is plain Python in part: shorter turns keep the event loop quick while it runs.
+    sys.setswitchinterval(0.0005)
+    with ExitStack() as held:
+        listening = held.enter_context(closing(_listen(settings.host, settings.port)))
+        held.enter_context(_own(settings.data))
+        try:
+            store = Store(settings.data / "engine.sqlite3")
+        except UnreadableStoreError as error:
+            raise CannotServeError(f"{error}.") from error
+        answerers = Answerers(settings.server)
+        runner = Runner(store, answerers)
+        host, port = listening.getsockname()[:2]
+        ready = (
+            f"Artificer engine {__version__} on http://{f'[{host}]' if ':' in host else host}:{port} "
+            f"(data: {settings.data}, models: {', '.join(answerers.names)})"
+        )
+        config = uvicorn.Config(
+            Gate(make_app(store, answerers, runner), settings.api_key),
+            log_config=None,
+            access_log=False,
+            lifespan="on",
+            timeout_graceful_shutdown=CONNECTIONS_GRACE,
+        )
+        # uvicorn stops on these and then raises them again: a stop that was asked for is no failure.
+        for stop in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(stop, lambda *_: None)
+        _Server(config, runner, ready).run(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """Says one line once it answers, and stops the jobs before it waits for anybody."""
+
+    def __init__(self, config: uvicorn.Config, runner: Runner, ready: str) -> None:
+        super().__init__(config)
+        self._runner = runner
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            print(self._ready, flush=True)  # noqa: T201 - whoever started the engine waits for this line
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._runner.wind_down()
+        await super().shutdown(sockets)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise CannotServeError(f"--host {host} is no address of this machine ({error.strerror}).") from error
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        # At once, not when the server starts: a port that is only bound can be bound a second time.
+        listening.listen(2048)
+    except OSError as error:
+        listening.close()
+        raise CannotServeError(
+            f"Cannot listen on {host} port {port} ({error.strerror}): end what uses it, or take --port 0."
+        ) from error
+    return listening
+
+
+@contextmanager
+def _own(data: Path) -> Iterator[None]:
+    """Hold a data directory for this engine alone."""
+    with ExitStack() as held:
+        try:
+            data.mkdir(parents=True, exist_ok=True, mode=0o700)
+            lock: TextIO = held.enter_context((data / "engine.lock").open("a"))
+            if not os.access(data, os.W_OK):
+                raise PermissionError(13, "Permission denied")
+        except OSError as error:
+            raise CannotServeError(
+                f"Cannot write to the data directory {data} ({error.strerror})."
+            ) from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise CannotServeError(
+                f"Another engine is using the data directory {data}: end it, or take another."
+            ) from error
+        yield

@@ -1,0 +1,238 @@
+"""Changes to the database. Each is one transaction, and each gives the job it touches a new revision."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from artificer_provider.client.models.batch import BatchJob, CreateBatchJob
+from artificer_provider.client.states import JobStatus
+from artificer_provider.engine import reads, steps
+from artificer_provider.engine.errors import EngineError
+
+if TYPE_CHECKING:
+    import sqlite3
+
+DEFAULT_CONCURRENCY = 5
+KEYS_KEPT_FOR = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Intent:
+    """An ``Idempotency-Key``, and what was asked under it."""
+
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Created:
+    """A job that was made now, or under the same key before."""
+
+    reply: BatchJob
+    replayed: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one item left one phase: with an output, or with an error."""
+
+    job: int
+    item_index: int
+    phase: int
+    is_last_phase: bool
+    duration_ms: int
+    output: str | None = None
+    error: str | None = None
+    model: str | None = None
+    cost: float | None = None
+    tokens: int | None = None
+
+
+def create_job(connection: sqlite3.Connection, asked: CreateBatchJob, intent: Intent | None) -> Created:
+    """Store a job and its items, running already if it starts by itself, so that no crash can come between.
+
+    :raises EngineError: 422 when the key came with another body before, 410 when its job was deleted.
+    """
+    if intent is not None and (before := _replay(connection, intent)) is not None:
+        return Created(before, replayed=True)
+    job_id, now = f"job_{secrets.token_urlsafe(16)}", _now()
+    options = asked.options
+    starts = options is None or options.auto_start is not False
+    number = connection.execute(
+        """INSERT INTO jobs (id, name, project_id, phases, concurrency, status, total_items, created_at,
+             started_at, updated_at, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        (
+            job_id,
+            asked.name,
+            asked.project_id,
+            reads.PHASES.dump_json(asked.phases, by_alias=True, exclude_none=True).decode(),
+            (options and options.concurrency) or DEFAULT_CONCURRENCY,
+            JobStatus.RUNNING if starts else JobStatus.PENDING,
+            len(asked.items),
+            now,
+            now if starts else None,
+            now,
+            _next_revision(connection),
+        ),
+    ).lastrowid
+    connection.executemany(
+        "INSERT INTO items (job, item_index, input, metadata) VALUES (?, ?, ?, ?)",
+        (
+            (number, index, item.input, None if item.metadata is None else json.dumps(item.metadata))
+            for index, item in enumerate(asked.items)
+        ),
+    )
+    reply = reads.job(connection, job_id)
+    if intent is not None:
+        connection.execute(
+            """INSERT INTO idempotency_keys (key, fingerprint, job_id, reply, created_at)
+               VALUES (?, ?, ?, ?, ?)""",
+            (intent.key, intent.fingerprint, job_id, reply.model_dump_json(), now),
+        )
+    return Created(reply, replayed=False)
+
+
+def move_job(connection: sqlite3.Connection, job_id: str, action: steps.Action) -> tuple[BatchJob, bool]:
+    """Take a job where an action leads, and tell whether it went anywhere.
+
+    :raises EngineError: 404 when there is no such job, 409 when the action is not allowed where it stands.
+    """
+    before = reads.job(connection, job_id)
+    after = steps.move(action, before.status)
+    if after is None:
+        raise EngineError(
+            409, "illegal_move", f"Cannot {action} batch job {job_id!r}: it is {before.status}."
+        )
+    if after is before.status:
+        return before, False
+    now = _now()
+    connection.execute(
+        """UPDATE jobs SET status = :status, updated_at = :now, revision = :revision,
+             error = CASE WHEN :status = 'RUNNING' THEN NULL ELSE error END,
+             started_at = CASE WHEN :status = 'RUNNING' THEN COALESCE(started_at, :now) ELSE started_at END,
+             completed_at = CASE WHEN :status = 'CANCELLED' THEN :now ELSE NULL END
+           WHERE id = :id""",
+        {"id": job_id, "status": after, "now": now, "revision": _next_revision(connection)},
+    )
+    return reads.job(connection, job_id), True
+
+
+def delete_job(connection: sqlite3.Connection, job_id: str) -> None:
+    """Forget a job with its items and answers.
+
+    :raises EngineError: 404 when there is no such job, 409 while it runs.
+    """
+    status = reads.job(connection, job_id).status
+    if not steps.may_delete(status):
+        raise EngineError(
+            409,
+            "illegal_move",
+            f"Cannot delete batch job {job_id!r}: it is {status}. Pause or cancel it first.",
+        )
+    connection.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
+
+
+def enter_phase(connection: sqlite3.Connection, number: int, name: str) -> None:
+    """Show which phase a running job is in."""
+    connection.execute(
+        """UPDATE jobs SET current_phase = ?, updated_at = ?, revision = ?
+           WHERE number = ? AND status = 'RUNNING'""",
+        (name, _now(), _next_revision(connection), number),
+    )
+
+
+def record(connection: sqlite3.Connection, outcome: Outcome) -> None:
+    """Keep how an item left a phase and what it cost, and count it; a deleted job keeps nothing."""
+    now = _now()
+    added = connection.execute(
+        """INSERT INTO answers
+             (job, item_index, phase, output, error, model, cost, tokens, duration_ms, ended_at)
+           SELECT number, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM jobs WHERE number = ?""",
+        (
+            outcome.item_index,
+            outcome.phase,
+            outcome.output,
+            outcome.error,
+            outcome.model,
+            outcome.cost,
+            outcome.tokens,
+            outcome.duration_ms,
+            now,
+            outcome.job,
+        ),
+    ).rowcount
+    if not added:
+        return
+    failed = outcome.error is not None
+    # An unknown figure is NULL, and NULL makes the sum NULL for good: unknown, never too small.
+    connection.execute(
+        """UPDATE jobs SET completed_items = completed_items + ?, failed_items = failed_items + ?,
+             cost_incurred = cost_incurred + ?, tokens_used = tokens_used + ?, updated_at = ?, revision = ?
+           WHERE number = ?""",
+        (
+            int(outcome.is_last_phase and not failed),
+            int(failed),
+            outcome.cost,
+            0 if failed else outcome.tokens,
+            now,
+            _next_revision(connection),
+            outcome.job,
+        ),
+    )
+
+
+def end_job(connection: sqlite3.Connection, job_id: str, status: JobStatus, error: str | None = None) -> None:
+    """Close a job that is still running; one paused or cancelled meanwhile stays what its user made it."""
+    now = _now()
+    connection.execute(
+        """UPDATE jobs SET status = ?, error = ?, current_phase = NULL, completed_at = ?, updated_at = ?,
+             revision = ?
+           WHERE id = ? AND status = 'RUNNING'""",
+        (status, error, now, now, _next_revision(connection), job_id),
+    )
+
+
+def forget_old_keys(connection: sqlite3.Connection) -> None:
+    """Drop idempotency keys whose job is gone, once nobody can still be retrying."""
+    connection.execute(
+        "DELETE FROM idempotency_keys WHERE created_at < ? AND job_id NOT IN (SELECT id FROM jobs)",
+        ((datetime.now(UTC) - KEYS_KEPT_FOR).isoformat(),),
+    )
+
+
+def _replay(connection: sqlite3.Connection, intent: Intent) -> BatchJob | None:
+    query = """SELECT k.*, j.number AS living FROM idempotency_keys k LEFT JOIN jobs j ON j.id = k.job_id
+               WHERE k.key = ?"""
+    row = connection.execute(query, (intent.key,)).fetchone()
+    if row is None:
+        return None
+    if row["fingerprint"] != intent.fingerprint:
+        raise EngineError(
+            422,
+            "idempotency_mismatch",
+            f"Idempotency-Key {intent.key!r} was used for another body (job {row['job_id']}): "
+            "send the same body, or another key.",
+        )
+    if row["living"] is None:
+        raise EngineError(
+            410,
+            "gone",
+            f"Job {row['job_id']}, made under Idempotency-Key {intent.key!r}, was deleted: use another key.",
+        )
+    return BatchJob.model_validate_json(row["reply"])
+
+
+def _next_revision(connection: sqlite3.Connection) -> int:
+    """Count one more change. One clock for all jobs, so that "what changed since" is one comparison."""
+    revision: int = connection.execute(
+        "UPDATE clock SET revision = revision + 1 RETURNING revision"
+    ).fetchone()[0]
+    return revision
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,55 @@
+"""What Airflow is told about this provider. Read at discovery, so it imports nothing of Airflow."""
+
+from __future__ import annotations
+
+_NAME = "Artificer"
+
+
+def get_provider_info() -> dict[str, object]:
+    """Describe the provider (Airflow's ``provider_info.schema.json``)."""
+    return {
+        "package-name": "airflow-provider-artificer",
+        "name": _NAME,
+        "description": "Run AI batch pipelines on Artificer, the AI Workflow Engine.",
+        "integrations": [{"integration-name": _NAME, "tags": ["ai"]}],
+        "hooks": [{"integration-name": _NAME, "python-modules": ["artificer_provider.hooks.artificer"]}],
+        "operators": [{"integration-name": _NAME, "python-modules": ["artificer_provider.operators.batch"]}],
+        "sensors": [{"integration-name": _NAME, "python-modules": ["artificer_provider.sensors.batch"]}],
+        "triggers": [{"integration-name": _NAME, "python-modules": ["artificer_provider.triggers.batch"]}],
+        "connection-types": [
+            {
+                "connection-type": "artificer",
+                "hook-class-name": "artificer_provider.hooks.artificer.ArtificerHook",
+                "hook-name": _NAME,
+                "ui-field-behaviour": {
+                    "hidden-fields": ["login", "port", "schema", "extra"],
+                    "relabeling": {"host": "Base URL", "password": "API key"},
+                    "placeholders": {"host": "https://engine.example.com", "password": "sk_…"},
+                },
+                "conn-fields": {
+                    "timeout": {
+                        "label": "Timeout (seconds)",
+                        "description": "How long the engine may stay silent before a call counts as failed.",
+                        "schema": {"type": ["number", "null"], "minimum": 1, "default": 30},
+                    },
+                },
+            },
+        ],
+        "config": {
+            "artificer": {
+                "description": "Settings of the Artificer provider.",
+                "options": {
+                    "namespace": {
+                        "description": (
+                            "Tells two Airflow deployments that share an engine apart: runs of the same DAG "
+                            "in both must not take each other's jobs for their own."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "production",
+                        "default": "airflow",
+                    },
+                },
+            },
+        },
+    }

@@ -1,0 +1,1 @@
+"""An Airflow connection made into clients."""

@@ -1,0 +1,30 @@
+"""A failed call as Airflow should see it: whether a retry helps, and what was kept."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+
+from artificer_provider.client.errors import ArtificerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def told_to_airflow(kept: str) -> Iterator[None]:
+    """
+    Turn an error of the client into one that fails the task for good, or for this try.
+
+    :param kept: what is there already, as a sentence for the message.
+    """
+    try:
+        yield
+    except ArtificerError as error:
+        if error.retryable:
+            raise AirflowException(
+                f"{error.message} {kept} This may pass: a retry goes on from here."
+            ) from error
+        raise AirflowFailException(f"{error.message} {kept} A retry would fail the same way.") from error

@@ -1,0 +1,1 @@
+"""What a triggerer watches on an engine."""

@@ -1,0 +1,102 @@
+"""The trigger: watches a batch job from the triggerer, and wakes the task once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from artificer_provider.batch.watch import Wake, Watch
+from artificer_provider.client.errors import ArtificerError
+from artificer_provider.hooks.artificer import ArtificerHook
+from artificer_provider.triggers._airflow import BaseTrigger, TriggerEvent, task_state
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from artificer_provider.client import AsyncArtificer
+
+#: States in which somebody ended the task. In any other, the next try goes on with the job.
+_ENDED_BY_USER = frozenset({"failed", "success", "skipped", "removed"})
+
+
+class ArtificerBatchTrigger(BaseTrigger):
+    """
+    Watch a batch job until the engine is done with it, or our time is over.
+
+    It creates, starts and lands nothing: two triggerers can be alive at once.
+
+    :param artificer_conn_id: the connection.
+    :param job_id: the job.
+    :param poll_interval: seconds between two looks.
+    :param deadline: seconds since the epoch after which the watch ends; None for never.
+    :param version: of these arguments, for a trigger that an older release wrote.
+    """
+
+    def __init__(
+        self,
+        artificer_conn_id: str,
+        job_id: str,
+        poll_interval: float,
+        deadline: float | None = None,
+        version: int = 1,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call] # Airflow's base has no types
+        self.artificer_conn_id = artificer_conn_id
+        self.job_id = job_id
+        self.poll_interval = poll_interval
+        self.deadline = deadline
+        self.version = version
+        self._fired = False
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Write what another process needs to go on watching."""
+        return (
+            "artificer_provider.triggers.batch.ArtificerBatchTrigger",
+            {
+                "artificer_conn_id": self.artificer_conn_id,
+                "job_id": self.job_id,
+                "poll_interval": self.poll_interval,
+                "deadline": self.deadline,
+                "version": self.version,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Watch, and fire one event."""
+        wake = await self._watch()
+        self._fired = True
+        yield TriggerEvent(wake.to_json())
+
+    async def on_kill(self) -> None:
+        """
+        Cancel the job when somebody ended the task: marked it failed or success.
+
+        Airflow also calls this when a trigger moved to another triggerer, and when a task was cleared
+        (apache/airflow#73454): then the job is left, and whoever watches next goes on with it.
+        """
+        if self._fired or self.task_instance is None:
+            return
+        state = await task_state(self.task_instance)
+        if state not in _ENDED_BY_USER:
+            self.log.info("Left job %s as it is: the task is %s, nobody ended it.", self.job_id, state)
+            return
+        client = await ArtificerHook(self.artificer_conn_id).get_async_conn()
+        async with client:
+            job = await client.batch.cancel(self.job_id)
+        self.log.info("The task was marked %s: job %s is %s.", state, self.job_id, job.status)
+
+    async def _watch(self) -> Wake:
+        watch = Watch(self.job_id, poll_interval=self.poll_interval, deadline=self.deadline)
+        client = await ArtificerHook(self.artificer_conn_id).get_async_conn()
+        async with client:
+            await asyncio.sleep(watch.first_wait(time.time()))
+            while isinstance(decision := await self._look(client, watch), float):
+                await asyncio.sleep(decision)
+        return decision
+
+    async def _look(self, client: AsyncArtificer, watch: Watch) -> Wake | float:
+        try:
+            return watch.on_job(await client.batch.get(self.job_id), time.time())
+        except ArtificerError as error:
+            return watch.on_error(error, time.time())

@@ -1,0 +1,133 @@
+"""The command: what it says when it starts, and when it cannot."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from tests.integration.engine.conftest import CleanEnvironment, Engine
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+COMMAND = [sys.executable, "-m", "artificer_provider.cli"]
+
+
+@pytest.fixture
+def run(clean_environment: CleanEnvironment, tmp_path: Path) -> Run:
+    def run(*words: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(  # noqa: S603 - our own command
+            [*COMMAND, *words],
+            capture_output=True,
+            text=True,
+            env=clean_environment(environment),
+            cwd=tmp_path,
+            timeout=20,
+            check=False,
+        )
+
+    return run
+
+
+def test_one_line_says_that_the_engine_is_ready(engine: Engine) -> None:
+    assert re.fullmatch(
+        r"Artificer engine \d+\.\d+\.\d+ on http://127\.0\.0\.1:\d+ \(data: .+, models: extractive, .+\)\n",
+        engine.ready,
+    )
+    assert str(engine.data) in engine.ready
+    health = engine.http.get("/health").json()
+    assert (health["status"], health["mode"], health["defaultModel"]) == ("ok", "embedded", "extractive")
+    assert health["batchJobs"] == {"running": 0, "pending": 0}
+
+
+def test_the_version_and_help_need_nothing_heavy(run: Run) -> None:
+    assert re.fullmatch(r"artificer \d+\.\d+\.\d+\n", run("--version").stdout)
+    assert "engine" in run("--help").stdout
+    heavy = "fastapi uvicorn pydantic httpx onnxruntime numpy airflow sqlite3"
+    probe = f"import sys, artificer_provider.cli; print([m for m in {heavy.split()} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)  # noqa: S603 - our own
+    assert done.stdout == "[]\n"
+
+
+def test_a_missing_extra_is_named(clean_environment: CleanEnvironment) -> None:
+    blocked = (
+        "import sys; sys.modules['uvicorn'] = None\n"
+        "from artificer_provider.cli import main; sys.exit(main(['engine', '--port', '0']))"
+    )
+    done = subprocess.run(  # noqa: S603 - our own
+        [sys.executable, "-c", blocked],
+        capture_output=True,
+        text=True,
+        env=clean_environment(None),
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "pip install 'airflow-provider-artificer[engine]'" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_port_in_use_is_named_and_nothing_is_left(run: Run, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = run("engine", "--port", port, "--data", str(tmp_path / "new"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert port in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_data_directory_in_use_is_named(run: Run, engine: Engine) -> None:
+    done = run("engine", "--port", "0", "--data", str(engine.data))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert str(engine.data) in done.stderr
+    assert "nother engine" in done.stderr
+
+
+def test_a_data_directory_that_cannot_be_made_is_named(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("here")
+    for data in (tmp_path / "file", tmp_path / "file" / "below"):
+        done = run("engine", "--port", "0", "--data", str(data))
+        assert (done.returncode, done.stdout) == (2, "")
+        assert str(data) in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+def test_a_file_that_is_no_database_of_ours_is_left_alone(run: Run, tmp_path: Path) -> None:
+    database = tmp_path / "engine.sqlite3"
+    database.write_bytes(b"no database at all" * 100)
+    done = run("engine", "--port", "0", "--data", str(tmp_path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert str(database) in done.stderr
+    assert database.read_bytes() == b"no database at all" * 100
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "hint"),
+    [
+        (["--host", "0.0.0.0"], {}, "ARTIFICER_ENGINE_API_KEY"),  # noqa: S104 - it must be refused
+        (["--host", "203.0.113.7"], {"ARTIFICER_ENGINE_API_KEY": "k"}, "203.0.113.7"),
+        (["--host", "no.such.host.invalid"], {"ARTIFICER_ENGINE_API_KEY": "k"}, "no.such.host.invalid"),
+        (["--port", "70000"], {}, "70000"),
+        ([], {"ARTIFICER_ENGINE_LLM_URL": "localhost:11434"}, "ARTIFICER_ENGINE_LLM_URL"),
+        ([], {"ARTIFICER_ENGINE_LLM_URL": "http://127.0.0.1:1"}, "ARTIFICER_ENGINE_LLM_MODEL"),
+    ],
+)
+def test_wrong_settings_are_named(
+    run: Run,
+    tmp_path: Path,
+    words: list[str],
+    environment: dict[str, str],
+    hint: str,
+) -> None:
+    done = run("engine", "--port", "0", "--data", str(tmp_path / "new"), *words, environment=environment)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert hint in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "new").exists()

@@ -1,0 +1,1 @@
+"""What tests share: servers that are real, and stand-ins that say so."""
