@@ -10,19 +10,20 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
+from support.engine import clean_environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from tests.integration.engine.conftest import CleanEnvironment, Engine
+    from support.engine import Engine
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 COMMAND = [sys.executable, "-m", "artificer_provider.cli"]
 
 
 @pytest.fixture
-def run(clean_environment: CleanEnvironment, tmp_path: Path) -> Run:
+def run(tmp_path: Path) -> Run:
     def run(*words: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(  # noqa: S603 - our own command
             [*COMMAND, *words],
@@ -57,7 +58,7 @@ def test_the_version_and_help_need_nothing_heavy(run: Run) -> None:
     assert done.stdout == "[]\n"
 
 
-def test_a_missing_extra_is_named(clean_environment: CleanEnvironment) -> None:
+def test_a_missing_extra_is_named() -> None:
     blocked = (
         "import sys; sys.modules['uvicorn'] = None\n"
         "from artificer_provider.cli import main; sys.exit(main(['engine', '--port', '0']))"
