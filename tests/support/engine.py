@@ -38,7 +38,7 @@ class Engine:
 
     def start(self) -> None:
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(  # noqa: S603 - our own command
+            self.process = subprocess.Popen(
                 [*ENGINE, "--port", "0", "--data", str(self.data)],
                 stdout=subprocess.PIPE,
                 stderr=log,

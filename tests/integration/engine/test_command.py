@@ -25,7 +25,7 @@ COMMAND = [sys.executable, "-m", "artificer_provider.cli"]
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     def run(*words: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(  # noqa: S603 - our own command
+        return subprocess.run(
             [*COMMAND, *words],
             capture_output=True,
             text=True,
@@ -54,7 +54,7 @@ def test_the_version_and_help_need_nothing_heavy(run: Run) -> None:
     assert "engine" in run("--help").stdout
     heavy = "fastapi uvicorn pydantic httpx onnxruntime numpy airflow sqlite3"
     probe = f"import sys, artificer_provider.cli; print([m for m in {heavy.split()} if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)  # noqa: S603 - our own
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
 
 
@@ -63,7 +63,7 @@ def test_a_missing_extra_is_named() -> None:
         "import sys; sys.modules['uvicorn'] = None\n"
         "from artificer_provider.cli import main; sys.exit(main(['engine', '--port', '0']))"
     )
-    done = subprocess.run(  # noqa: S603 - our own
+    done = subprocess.run(
         [sys.executable, "-c", blocked],
         capture_output=True,
         text=True,

@@ -12,7 +12,6 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, TaskDeferred
 from support.airflow import Died, StoreDouble, TaskInstanceDouble, context
 
-from artificer_provider.client.errors import ConfigurationError
 from artificer_provider.operators.batch import ArtificerRunBatchOperator
 from artificer_provider.triggers.batch import ArtificerBatchTrigger
 
@@ -235,26 +234,6 @@ def test_an_output_that_cannot_be_written_is_found_before_anything_is_made(
     with pytest.raises(AirflowFailException, match="cannot be used, nothing was started"):
         operator(tmp_path, output=str(tmp_path / "file" / "rows")).execute(context(store))
     assert job_names(llm_engine) == []
-
-
-@pytest.mark.parametrize(
-    ("changes", "told"),
-    [
-        ({"items": []}, "There are no items"),
-        ({"items": ["a" * 100_001]}, r"items\[0\]: the input has 100,001 characters"),
-        ({"phases": [{"name": str(n)} for n in range(11)]}, "There are 11 phases"),
-        ({"phases": [{"name": "p", "tasktype": "qa"}]}, r"phases\[0\] has a key 'tasktype'.*'task_type'"),
-        ({"options": {"concurency": 2}}, "options has a key 'concurency'.*'concurrency'"),
-        ({"output": ""}, "output is empty"),
-        ({"poll_interval": 0}, "poll_interval is 0"),
-        ({"timeout": timedelta(0)}, "timeout is 0:00:00"),
-    ],
-)
-def test_what_can_be_checked_is_checked_when_the_dag_is_parsed(
-    tmp_path: Path, changes: dict[str, object], told: str
-) -> None:
-    with pytest.raises(ConfigurationError, match=told):
-        operator(tmp_path, **changes)
 
 
 @pytest.mark.parametrize(

@@ -461,7 +461,7 @@ def test_without_uv_pip_installs_what_the_lock_has_a_hash_for_and_nothing_else(p
     lock = project.root / "requirements.lock"
     offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(project.bin), "PYTHONDONTWRITEBYTECODE": "1"}
 
-    lock.write_text("pinned==1 --hash=sha256:{}\n".format(hashlib.sha256(wheel.read_bytes()).hexdigest()))
+    lock.write_text(f"pinned==1 --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n")
     assert project.run("venv", **offline)[0] == 0
     packages = next(project.root.glob(".venv/lib/python3*/site-packages"))
     assert (packages / "pinned.py").is_file()
