@@ -109,7 +109,7 @@ def is_ready(root: Path, environ: Mapping[str, str]) -> bool:
 def alone(root: Path) -> Iterator[None]:
     """Keep other bootstraps of this folder waiting. The folder itself is locked, so no file is left."""
     try:
-        import fcntl  # noqa: PLC0415 - not everywhere
+        import fcntl
 
         folder = os.open(root, os.O_RDONLY)
     except (ImportError, OSError):
