@@ -80,7 +80,7 @@ class Gate:
 async def read_body(request: Request) -> bytearray:
     """Read a JSON body into one buffer.
 
-    :raises EngineError: 400 when it is cut off, 413 when it is too large, 415 when it does not say it is JSON.
+    :raises EngineError: 400 when it is cut off, 413 when it is too large, 415 when it is not said to be JSON.
     """
     # Without this, any web page could have a browser post jobs to an engine that asks for no key.
     if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
