@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from artificer_provider.engine.admission import path_of
@@ -79,7 +80,7 @@ class Gate:
 async def read_body(request: Request) -> bytearray:
     """Read a JSON body into one buffer.
 
-    :raises EngineError: 413 when it is larger than this engine takes, 415 when it does not say it is JSON.
+    :raises EngineError: 400 when it is cut off, 413 when it is too large, 415 when it is not said to be JSON.
     """
     # Without this, any web page could have a browser post jobs to an engine that asks for no key.
     if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
@@ -94,10 +95,13 @@ async def read_body(request: Request) -> bytearray:
     if length.isdecimal() and int(length) > MAX_BODY_BYTES:
         raise too_large
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise too_large
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_BODY_BYTES:
+                raise too_large
+    except ClientDisconnect as error:
+        raise EngineError(400, "cut_body", "The connection ended before the body did.") from error
     return body
 
 

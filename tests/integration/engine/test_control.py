@@ -10,6 +10,8 @@ import pytest
 from support.waiting import wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from support.engine import Engine
     from support.model_server import ModelServer
 
@@ -27,6 +29,10 @@ def body(count: int, concurrency: int = 2, phases: list[dict[str, Any]] | None =
 
 def calls_expected_once(count: int) -> Counter[str]:
     return Counter([f"t{n}" for n in range(count)] + [f">t{n}" for n in range(count)])
+
+
+def model_server_has_answered(model_server: ModelServer, count: int) -> Callable[[], bool]:
+    return lambda: len(model_server.answered) >= count
 
 
 def test_phases_run_in_order_over_the_whole_job_and_feed_the_next(
@@ -198,7 +204,7 @@ def test_a_killed_engine_goes_on_where_it_was_and_runs_nothing_kept_again(
     job_id = llm_engine.create(body(count, concurrency))["id"]
     kept_at_a_kill: list[tuple[set[str], Counter[str]]] = []
     for share in (10, 50, 70):  # in the first phase, and twice in the second
-        wait_until(lambda share=share: len(model_server.answered) >= share, f"{share} answers")
+        wait_until(model_server_has_answered(model_server, share), f"{share} answers")
         model_server.open.clear()
         wait_until(lambda: model_server.in_flight == concurrency, "calls in flight")
         kept = {

@@ -154,8 +154,9 @@ def test_the_same_key_and_body_give_the_first_reply_again(engine: Engine) -> Non
     assert again.headers["Idempotent-Replayed"] == "true"
     assert (again.status_code, again.json()) == (first.status_code, first.json())
 
-    other = engine.http.post("/api/batch", json=body(name="other"), headers={"Idempotency-Key": "k1"})
-    assert (other.status_code, other.json()["error"]["code"]) == (422, "idempotency_mismatch")
+    for changed in (body(name="other"), body(items=[{"input": "other"}]), body(options={"concurrency": 1})):
+        other = engine.http.post("/api/batch", json=changed, headers={"Idempotency-Key": "k1"})
+        assert (other.status_code, other.json()["error"]["code"]) == (422, "idempotency_mismatch")
 
     engine.http.delete(f"/api/batch/{first.json()['id']}").raise_for_status()
     gone = engine.http.post("/api/batch", json=body(), headers={"Idempotency-Key": "k1"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -127,6 +128,19 @@ def test_a_body_too_large_is_refused_said_or_not(engine: Engine) -> None:
         assert reply.status_code == 413
         assert "64 MiB" in error_of(reply)["message"]
     assert engine.http.get("/health").status_code == 200
+
+
+def test_a_body_cut_in_the_middle_stores_nothing_and_is_no_fault_of_the_engine(engine: Engine) -> None:
+    whole = json.dumps(body(name="cut")).encode()
+    head = f"POST /api/batch HTTP/1.1\r\nHost: x\r\nContent-Length: {len(whole)}\r\n"
+    address = (engine.http.base_url.host, engine.http.base_url.port)
+    with socket.create_connection(address) as connection:
+        connection.sendall(head.encode() + b"Content-Type: application/json\r\n\r\n" + whole[:-1])
+        connection.shutdown(socket.SHUT_WR)
+        connection.settimeout(10)
+        assert connection.recv(1) == b""
+    assert engine.http.get("/api/batch").headers["X-Total-Count"] == "0"
+    assert "Traceback" not in engine.log.read_text()
 
 
 def test_wrong_queries_are_refused_by_name(engine: Engine) -> None:

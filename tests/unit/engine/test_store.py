@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import sqlite3
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from artificer_provider.client.models.batch import BatchItem, BatchOptions, CreateBatchJob, PhaseConfig
+from artificer_provider.client.states import JobStatus
+from artificer_provider.engine import reads, writes
+from artificer_provider.engine.errors import EngineError
+from artificer_provider.engine.steps import Action
+from artificer_provider.engine.store import Store, UnreadableStoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ASKED = CreateBatchJob(
+    name="n",
+    items=[BatchItem(input="a"), BatchItem(input="b")],
+    phases=[PhaseConfig(name="one"), PhaseConfig(name="two")],
+    options=BatchOptions(auto_start=True),
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store(tmp_path / "engine.sqlite3")
+    yield opened
+    opened.close()
+
+
+async def create(store: Store) -> str:
+    return (await store.write(partial(writes.create_job, asked=ASKED, intent=None))).reply.id
+
+
+def answer(item_index: int, cost: float | None) -> writes.Outcome:
+    return writes.Outcome(
+        job=1,
+        item_index=item_index,
+        phase=0,
+        is_last_phase=False,
+        duration_ms=1,
+        output="x",
+        model="m",
+        cost=cost,
+        tokens=3,
+    )
+
+
+async def test_a_job_paused_while_its_last_item_ends_stays_paused(store: Store) -> None:
+    job_id = await create(store)
+    await store.write(partial(writes.move_job, job_id=job_id, action=Action.PAUSE))
+    await store.write(partial(writes.end_job, job_id=job_id, status=JobStatus.COMPLETED))
+    assert (await store.read(partial(reads.job, job_id=job_id))).status is JobStatus.PAUSED
+
+
+async def test_every_change_of_any_job_has_a_later_revision(store: Store) -> None:
+    first, second = await create(store), await create(store)
+    seen: list[int] = []
+    for job_id, change in (
+        (first, partial(writes.enter_phase, number=1, name="one")),
+        (second, partial(writes.enter_phase, number=2, name="one")),
+        (first, partial(writes.record, outcome=answer(0, 0.0))),
+        (first, partial(writes.move_job, job_id=first, action=Action.PAUSE)),
+        (second, partial(writes.end_job, job_id=second, status=JobStatus.COMPLETED)),
+    ):
+        await store.write(change)
+        revision = (await store.read(partial(reads.job, job_id=job_id))).revision
+        assert revision is not None
+        seen.append(revision)
+    assert seen == sorted(set(seen))
+
+
+async def test_an_answer_is_kept_and_counted_once(store: Store) -> None:
+    job_id = await create(store)
+    await store.write(partial(writes.record, outcome=answer(0, 0.5)))
+    with pytest.raises(sqlite3.IntegrityError):
+        await store.write(partial(writes.record, outcome=answer(0, 0.5)))
+    job = await store.read(partial(reads.job, job_id=job_id))
+    assert (job.cost_incurred, job.tokens_used) == (0.5, 3)
+
+
+async def test_a_sum_with_an_unknown_cost_is_unknown(store: Store) -> None:
+    job_id = await create(store)
+    for item_index, cost in ((0, 0.5), (1, None)):
+        await store.write(partial(writes.record, outcome=answer(item_index, cost)))
+    assert (await store.read(partial(reads.job, job_id=job_id))).cost_incurred is None
+    phases = (await store.read(partial(reads.analytics, job_id=job_id))).phases
+    assert [(phase.items_processed, phase.cost, phase.tokens) for phase in phases] == [
+        (2, None, 6),
+        (0, 0.0, 0),
+    ]
+
+
+async def test_a_change_that_fails_half_way_leaves_nothing(store: Store) -> None:
+    def half(connection: sqlite3.Connection) -> None:
+        writes.create_job(connection, ASKED, None)
+        raise EngineError(500, "broken", "on purpose")
+
+    with pytest.raises(EngineError):
+        await store.write(half)
+    found, total = await store.read(partial(reads.jobs, filters={}, limit=1, offset=0))
+    assert (found, total) == ([], 0)
+
+
+def test_a_file_of_a_newer_engine_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "engine.sqlite3"
+    newer = sqlite3.connect(path)
+    newer.execute("PRAGMA user_version = 99")
+    newer.close()
+    with pytest.raises(UnreadableStoreError, match="version 99"):
+        Store(path)
