@@ -229,8 +229,9 @@ class Demo:
         if failed is None:
             return f"the run {run_id} failed; Airflow's log is {self.airflow.log}"
         name, number = failed["task_id"], failed["try_number"]
-        lines = [line for line in self.airflow.task_log(DAG_ID, run_id, name, number) if line.strip()]
-        last = "\n".join(f"    {line}" for line in lines[-8:])
+        log = self.airflow.task_log(DAG_ID, run_id, name, number)
+        lines = [line for line in log if line.strip() and not line.startswith("::")]  # ::group:: folds lines
+        last = "\n".join(f"    {line}" for line in lines[-6:])
         return f"task {name} failed in its try {number}; the last lines of its log are\n{last}"
 
 
