@@ -178,6 +178,16 @@ class LocalAirflow:
         found = self._try_get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances")
         return None if found is None else list(found["task_instances"])
 
+    def set_task_state(self, dag_id: str, run_id: str, task_id: str, state: str) -> None:
+        """Mark a task, as somebody does in the UI."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
+        self._http.patch(path, json={"new_state": state}).raise_for_status()
+
+    def clear_task(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """Have a task run again, as somebody does in the UI."""
+        asked = {"dry_run": False, "only_failed": False, "dag_run_id": run_id, "task_ids": [task_id]}
+        self._http.post(f"/api/v2/dags/{dag_id}/clearTaskInstances", json=asked).raise_for_status()
+
     def wait_over(self, dag_id: str, run_id: str, *, pulse: Pulse = no_pulse) -> str:
         """
         Wait for the end of a run and return its state.

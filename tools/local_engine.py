@@ -11,6 +11,7 @@ import httpx
 from processes import Child, ProcessError, Pulse, child_environment, command_path, no_pulse
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 READY = re.compile(r"^Artificer engine \S+ on (http://\S+)", re.MULTILINE)
@@ -33,13 +34,18 @@ class LocalEngine:
 
     :param data: the directory it keeps its database in.
     :param log: the file its output goes to.
+    :param env: more variables for it.
     """
 
-    def __init__(self, data: Path, *, log: Path) -> None:
+    def __init__(self, data: Path, *, log: Path, env: Mapping[str, str] | None = None) -> None:
         self.address: str | None = None
         self.log = log
         self.ready_after: float | None = None
         self._data = data
+        self._environment = child_environment()
+        # It listens on loopback only; with a key of the user's it would refuse those who come without.
+        self._environment.pop("ARTIFICER_ENGINE_API_KEY", None)
+        self._environment |= env or {}
         self._child: Child | None = None
         self._started_at = 0.0
         self._http = httpx.Client(trust_env=False, timeout=1.0)
@@ -48,10 +54,7 @@ class LocalEngine:
         """Start it, without waiting for it to be ready."""
         self._started_at = time.monotonic()
         arguments = [str(command_path("artificer")), "engine", "--port", "0", "--data", str(self._data)]
-        environment = child_environment()
-        # It listens on loopback only; with a key of the user's it would refuse those who come without.
-        environment.pop("ARTIFICER_ENGINE_API_KEY", None)
-        self._child = Child(arguments, environment=environment, log=self.log, interrupt_seconds=10.0)
+        self._child = Child(arguments, environment=self._environment, log=self.log, interrupt_seconds=10.0)
 
     def look(self) -> str | None:
         """

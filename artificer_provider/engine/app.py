@@ -120,8 +120,7 @@ def _add_health(app: FastAPI, store: Store, answerers: Answerers) -> None:
 def _add_creation(app: FastAPI, store: Store, runner: Runner, answerers: Answerers) -> None:
     @app.post(
         "/api/batch",
-        status_code=201,
-        responses={201: {"model": BatchJob}},
+        responses={200: {"model": BatchJob}},
         openapi_extra={
             "requestBody": {
                 "required": True,
@@ -141,10 +140,10 @@ def _add_creation(app: FastAPI, store: Store, runner: Runner, answerers: Answere
             intent = writes.Intent(idempotency_key, await run_in_threadpool(fingerprint, asked))
         created = await store.write(partial(writes.create_job, asked=asked, intent=intent))
         if created.replayed:
-            return _json(created.reply, 201, {"Idempotent-Replayed": "true"})
+            return _json(created.reply, {"Idempotent-Replayed": "true"})
         if created.reply.status is JobStatus.RUNNING:
             runner.begin(created.reply.id)
-        return _json(created.reply, 201)
+        return _json(created.reply)
 
 
 def _add_jobs(app: FastAPI, store: Store, runner: Runner) -> None:
@@ -212,9 +211,9 @@ def _rows(store: Store, job_id: str, offset: int, limit: int) -> Iterator[bytes]
         yield bytes(chunk + b"]")
 
 
-def _json(model: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def _json(model: BaseModel, headers: Mapping[str, str] | None = None) -> Response:
     content = model.model_dump_json(by_alias=True, exclude_none=True)
-    return Response(content, status, media_type="application/json", headers=headers)
+    return Response(content, media_type="application/json", headers=headers)
 
 
 def _document(app: FastAPI) -> dict[str, object]:

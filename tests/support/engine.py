@@ -47,7 +47,10 @@ class Engine:
             )
         assert self.process.stdout is not None
         self.ready = self.process.stdout.readline()
-        assert self.ready, f"the engine did not start: {self.log.read_text()}"
+        if not self.ready:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"the engine did not start: {self.log.read_text()}")
         self.url = next(word for word in self.ready.split() if word.startswith("http://"))
         key = self.environment.get("ARTIFICER_ENGINE_API_KEY")
         headers = {"Authorization": f"Bearer {key}"} if key else {}
@@ -70,7 +73,7 @@ class Engine:
 
     def create(self, body: Mapping[str, Any], **headers: str) -> dict[str, Any]:
         reply = self.http.post("/api/batch", json=body, headers=headers)
-        assert reply.status_code == 201, reply.text
+        assert reply.status_code == 200, reply.text
         created: dict[str, Any] = reply.json()
         return created
 

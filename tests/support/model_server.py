@@ -8,6 +8,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 
+class _Listener(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Let broken connections be: engines are killed."""
+
+
 class ModelServer:
     """A real OpenAI-compatible server: it counts every call, and can be told to hold answers back or fail.
 
@@ -27,8 +34,7 @@ class ModelServer:
         self.in_flight = 0
         self.most_in_flight = 0
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Listener(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
 
@@ -79,7 +85,12 @@ class ModelServer:
                 self._send(200 if known else 404, {"data": [{"id": "small"}, {"id": "large"}]})
 
             def do_POST(self) -> None:
-                call = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                length = int(self.headers["Content-Length"])
+                content = self.rfile.read(length)
+                if len(content) < length:  # the engine was killed while it asked
+                    self.close_connection = True
+                    return
+                call = json.loads(content)
                 assert self.path == "/v1/chat/completions"
                 self._send(*server.reply_to(call, dict(self.headers)))
 

@@ -8,15 +8,24 @@ from typing import TYPE_CHECKING
 import pytest
 from local_airflow import LocalAirflow
 from local_engine import LocalEngine
+from support.model_server import ModelServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 @pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalEngine]:
+def model_server() -> Iterator[ModelServer]:
+    server = ModelServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def engine(model_server: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalEngine]:
     home = tmp_path_factory.mktemp("engine")
-    with LocalEngine(home / "data", log=home / "engine.log") as engine:
+    env = {"ARTIFICER_ENGINE_LLM_URL": model_server.url, "ARTIFICER_ENGINE_LLM_MODEL": "small"}
+    with LocalEngine(home / "data", log=home / "engine.log", env=env) as engine:
         engine.start()
         engine.wait_ready()
         yield engine
@@ -26,7 +35,9 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalEngine]:
 def airflow(engine: LocalEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAirflow]:
     """Give it the DAGs of this folder, and a connection to the engine."""
     home = tmp_path_factory.mktemp("airflow home")
-    with LocalAirflow(home, Path(__file__).parent / "dags") as airflow:
+    output = tmp_path_factory.mktemp("rows")
+    env = {"ARTIFICER_TEST_OUTPUT": str(output)}
+    with LocalAirflow(home, Path(__file__).parent / "dags", env) as airflow:
         airflow.migrate()
         airflow.start({"artificer_default": engine.connection})
         airflow.wait_healthy()

@@ -32,7 +32,7 @@ class RunningDemo:
         self._temporary = temporary
         self._log = temporary / "demo.log"
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - a script of this repository
+            self._process = subprocess.Popen(
                 [sys.executable, str(REPOSITORY / "tools" / "demo.py")],
                 env=os.environ | environment | {"TMPDIR": str(temporary), "COLUMNS": "120"},
                 stdout=log,

@@ -37,7 +37,7 @@ def store() -> StoreDouble:
     return StoreDouble()
 
 
-def operator(folder: Path, **changes: Any) -> ArtificerRunBatchOperator:  # noqa: ANN401 - the operator's own
+def operator(folder: Path, **changes: Any) -> ArtificerRunBatchOperator:
     arguments: dict[str, Any] = {
         "task_id": "run_batch",
         "job_name": "test",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 
 from airflow.sdk import dag
 
 from artificer_provider.operators.batch import ArtificerRunBatchOperator
 
 
-@dag(schedule=None, default_args={"retries": 1, "retry_delay": 1})
+@dag(schedule=None, default_args={"retries": 1, "retry_delay": timedelta(seconds=1)})
 def one_batch() -> None:
     ArtificerRunBatchOperator(
         task_id="run_batch",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_type
 
-from artificer_provider.client import Artificer, AsyncArtificer
+from artificer_provider.client import Artificer, AsyncArtificer  # noqa: TC001 - as users import them
 from artificer_provider.client.errors import NotFoundError, RateLimitError
 from artificer_provider.client.models.batch import BatchJob, BatchJobResult, PhaseConfig
 from artificer_provider.client.states import ItemStatus, JobStatus
