@@ -5,14 +5,48 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from support.engine import Engine, running_engine
+from support.model_server import ModelServer
 from support.scripted_server import ScriptedServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture
 def server() -> Iterator[ScriptedServer]:
+    """An HTTP server that answers what the test tells it to."""
     script = ScriptedServer()
     yield script
     script.close()
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """An engine with the extractive answerers only, shared by a module's tests."""
+    with running_engine(tmp_path_factory.mktemp("engine") / "data") as started:
+        yield started
+
+
+@pytest.fixture
+def model_server() -> Iterator[ModelServer]:
+    """A model server of the test's own."""
+    server = ModelServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def llm_engine(tmp_path: Path, model_server: ModelServer) -> Iterator[Engine]:
+    """An engine that hands texts to ``model_server``."""
+    environment = {
+        "ARTIFICER_ENGINE_LLM_URL": model_server.url,
+        "ARTIFICER_ENGINE_LLM_MODEL": "small",
+        "ARTIFICER_ENGINE_LLM_KEY": "model-key",
+    }
+    with running_engine(tmp_path / "engine-data", environment) as started:
+        try:
+            yield started
+        finally:
+            model_server.open.set()

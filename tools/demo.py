@@ -240,22 +240,25 @@ def checked_rows(output: Path) -> list[dict[str, Any]]:
 
     :raises DemoError: when a document has no row, or one that did not succeed in every phase.
     """
-    files = sorted(output.rglob("rows-*.jsonl"))
-    rows = [row for file in files for row in read_lines(file)]
-    by_id = {row["metadata"]["id"]: row for row in rows if is_good(row)}
-    wanted = [document["id"] for document in read_lines(DOCUMENTS)]
-    missing = [name for name in wanted if name not in by_id]
-    if missing or len(rows) != len(wanted):
+    rows = [row for file in sorted(output.glob("rows-*.jsonl")) for row in read_lines(file)]
+    good = {row["metadata"]["id"]: row for row in rows if is_good(row)}
+    documents = read_lines(DOCUMENTS)
+    bad = [document["id"] for document in documents if not _is_of(document, good.get(document["id"]))]
+    if bad or len(rows) != len(documents):
         raise DemoError(
-            f"{len(wanted) - len(missing)} of {len(wanted)} documents succeeded, in {len(rows)} rows;"
-            f" without a good row: {', '.join(missing) or 'none'}; the rows are in {output}"
+            f"{len(documents) - len(bad)} of {len(documents)} documents succeeded, in {len(rows)} rows"
+            f" (without a good one: {', '.join(bad) or 'none'}); the rows are in {output}"
         )
-    return [by_id[name] for name in wanted]
+    return [good[document["id"]] for document in documents]
 
 
 def is_good(row: dict[str, Any]) -> bool:
     """Say whether a row has succeeded and holds the answer of each phase."""
     return row["status"] == "succeeded" and all(row["phase_outputs"].get(phase) for phase in PHASES)
+
+
+def _is_of(document: dict[str, Any], row: dict[str, Any] | None) -> bool:
+    return row is not None and row["input"] == document["text"]
 
 
 def read_lines(file: Path) -> list[dict[str, Any]]:

@@ -48,7 +48,10 @@ class LocalEngine:
         """Start it, without waiting for it to be ready."""
         self._started_at = time.monotonic()
         arguments = [str(command_path("artificer")), "engine", "--port", "0", "--data", str(self._data)]
-        self._child = Child(arguments, environment=child_environment(), log=self.log, interrupt_seconds=10.0)
+        environment = child_environment()
+        # It listens on loopback only; with a key of the user's it would refuse those who come without.
+        environment.pop("ARTIFICER_ENGINE_API_KEY", None)
+        self._child = Child(arguments, environment=environment, log=self.log, interrupt_seconds=10.0)
 
     def look(self) -> str | None:
         """

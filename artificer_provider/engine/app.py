@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from artificer_provider.engine.store import Store
 
 SHUTDOWN_GRACE = 5.0
+CHUNK_BYTES = 64 * 1024
 _JOBS = TypeAdapter(list[BatchJob])
 _SCHEMAS = "#/components/schemas/{model}"
 
@@ -201,11 +202,14 @@ def _rows(store: Store, job_id: str, offset: int, limit: int) -> Iterator[bytes]
     """Write rows as one JSON array, as they stand at one moment, while they are read."""
     with closing(store.connect()) as connection:
         connection.execute("BEGIN")
-        before = b"["
-        for row in reads.results(connection, job_id, offset, limit):
-            yield before + row.model_dump_json(by_alias=True, exclude_none=True).encode()
-            before = b",\n"
-        yield b"[]" if before == b"[" else b"]"
+        chunk = bytearray(b"[")
+        for place, row in enumerate(reads.results(connection, job_id, offset, limit)):
+            chunk += b",\n" if place else b""
+            chunk += row.model_dump_json(by_alias=True, exclude_none=True).encode()
+            if len(chunk) > CHUNK_BYTES:
+                yield bytes(chunk)
+                chunk.clear()
+        yield bytes(chunk + b"]")
 
 
 def _json(model: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -66,8 +66,14 @@ def read_settings(host: str, port: int, data: Path, environment: Mapping[str, st
     model = environment.get("ARTIFICER_ENGINE_LLM_MODEL") or None
     if url is None:
         return Settings(host, port, data, api_key)
-    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+    address = urlsplit(url)
+    if address.scheme not in ("http", "https") or not address.hostname:
         raise CannotServeError("ARTIFICER_ENGINE_LLM_URL is no http(s) address.")
+    if address.username is not None:
+        # It is named where a call fails, so it must hold no secret.
+        raise CannotServeError(
+            "ARTIFICER_ENGINE_LLM_URL holds a user: give the key in ARTIFICER_ENGINE_LLM_KEY."
+        )
     if model is None:
         raise CannotServeError(
             "ARTIFICER_ENGINE_LLM_URL is set: name its model in ARTIFICER_ENGINE_LLM_MODEL."

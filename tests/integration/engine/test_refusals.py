@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from support.engine import running_engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.integration.engine.conftest import Engine, RunningEngine
+    from support.engine import Engine
 
 PHASE = {"name": "s", "taskType": "summarize"}
 ITEM = {"input": "A text."}
@@ -159,9 +160,7 @@ def test_a_caller_can_name_its_request(engine: Engine) -> None:
     assert engine.http.get("/health", headers={"X-Request-Id": "a b"}).headers["X-Request-Id"] != "a b"
 
 
-def test_an_engine_with_a_key_lets_nobody_in_without_it(
-    running_engine: RunningEngine, tmp_path: Path
-) -> None:
+def test_an_engine_with_a_key_lets_nobody_in_without_it(tmp_path: Path) -> None:
     with running_engine(tmp_path / "data", {"ARTIFICER_ENGINE_API_KEY": "s3cret"}) as guarded:
         assert guarded.http.get("/api/batch").status_code == 200
         stranger = httpx.Client(base_url=guarded.url, trust_env=False)

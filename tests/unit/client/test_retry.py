@@ -73,12 +73,9 @@ def test_a_wait_of_more_than_two_minutes_is_not_waited_for() -> None:
 
 def test_pauses_grow_and_stay_under_a_ceiling() -> None:
     error = ServerError("busy", status_code=503)
-    longest = [
-        max(delay_before_retry(Repeat.ALWAYS, error, n) or 0 for _ in range(300)) for n in (0, 2, 4, 20)
-    ]
-    assert longest == sorted(longest)
-    assert longest[0] <= 0.5
-    assert longest[-1] <= MAX_DELAY
+    pauses = [[delay_before_retry(Repeat.ALWAYS, error, n) or 0 for _ in range(300)] for n in (0, 2, 20)]
+    for longest, asked in zip((0.5, 2.0, MAX_DELAY), pauses, strict=True):
+        assert longest / 2 < max(asked) <= longest
 
 
 @pytest.mark.parametrize("failure", [SLOW_DOWN, UNREACHED])

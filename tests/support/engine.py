@@ -1,0 +1,101 @@
+"""The embedded engine as a real process on a free port."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from support.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+STOP_SECONDS = 15.0
+ENGINE = [sys.executable, "-m", "artificer_provider.cli", "engine"]
+
+
+def clean_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Give our environment without its engine settings: a developer's own must not change a test."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("ARTIFICER_")}
+    return {**ours, **(more or {})}
+
+
+class Engine:
+    """One engine process, and a client that talks to it."""
+
+    def __init__(self, data: Path, environment: Mapping[str, str]) -> None:
+        self.data = data
+        self.environment = dict(environment)
+        self.log = data.parent / f"{data.name}.log"
+        self.start()
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*ENGINE, "--port", "0", "--data", str(self.data)],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=clean_environment(self.environment),
+            )
+        assert self.process.stdout is not None
+        self.ready = self.process.stdout.readline()
+        assert self.ready, f"the engine did not start: {self.log.read_text()}"
+        self.url = next(word for word in self.ready.split() if word.startswith("http://"))
+        key = self.environment.get("ARTIFICER_ENGINE_API_KEY")
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self.http = httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False)
+
+    def end(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """End the process, and give its exit code."""
+        self.http.close()
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        try:
+            return self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+        finally:
+            assert self.process.stdout is not None
+            self.process.stdout.close()
+
+    def create(self, body: Mapping[str, Any], **headers: str) -> dict[str, Any]:
+        reply = self.http.post("/api/batch", json=body, headers=headers)
+        assert reply.status_code == 201, reply.text
+        created: dict[str, Any] = reply.json()
+        return created
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.http.get(f"/api/batch/{job_id}").raise_for_status().json()
+        return found
+
+    def act(self, job_id: str, action: str) -> httpx.Response:
+        return self.http.post(f"/api/batch/{job_id}/{action}")
+
+    def results(self, job_id: str) -> list[dict[str, Any]]:
+        reply = self.http.get(f"/api/batch/{job_id}/results").raise_for_status()
+        rows: list[dict[str, Any]] = reply.json()
+        return rows
+
+    def wait_for(self, job_id: str, status: str, seconds: float = 60.0) -> dict[str, Any]:
+        wait_until(lambda: self.job(job_id)["status"] == status, f"job {status}", seconds)
+        return self.job(job_id)
+
+
+@contextmanager
+def running_engine(data: Path, environment: Mapping[str, str] | None = None) -> Iterator[Engine]:
+    """Run an engine, and end it whatever happens."""
+    engine = Engine(data, environment or {})
+    try:
+        yield engine
+    finally:
+        engine.end()

@@ -1,0 +1,102 @@
+"""A model server that is real HTTP and no model: deterministic, and it counts what it is asked."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+class ModelServer:
+    """A real OpenAI-compatible server: it counts every call, and can be told to hold answers back or fail.
+
+    A text's answer is the text with ``>`` before it, so that the phases it went through can be counted.
+    """
+
+    model = "test-model-2026"
+
+    def __init__(self) -> None:
+        self.calls: list[dict[str, Any]] = []
+        self.answered: list[str] = []
+        self.headers: list[dict[str, str]] = []
+        self.failures: dict[str, list[int]] = {}  # by text, the statuses to answer with first
+        self.retry_after = "0"
+        self.open = threading.Event()
+        self.open.set()
+        self.in_flight = 0
+        self.most_in_flight = 0
+        self._lock = threading.Lock()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def close(self) -> None:
+        self.open.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def texts(self) -> list[str]:
+        """What was asked, call by call."""
+        with self._lock:
+            return [call["messages"][-1]["content"] for call in self.calls]
+
+    def reply_to(self, call: dict[str, Any], headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        text = call["messages"][-1]["content"]
+        with self._lock:
+            self.calls.append(call)
+            self.headers.append(headers)
+            self.in_flight += 1
+            self.most_in_flight = max(self.most_in_flight, self.in_flight)
+            failures = self.failures.get(text, [])
+            status = failures.pop(0) if failures else 200
+        self.open.wait(60)
+        with self._lock:
+            self.in_flight -= 1
+            self.answered.append(text)
+        if status != 200:
+            return status, {"error": {"message": f"told to fail with {status}"}}
+        return 200, {
+            "model": self.model,
+            "choices": [{"message": {"role": "assistant", "content": f">{text}"}, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10},
+        }
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                known = self.path == "/v1/models"
+                self._send(200 if known else 404, {"data": [{"id": "small"}, {"id": "large"}]})
+
+            def do_POST(self) -> None:
+                call = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                assert self.path == "/v1/chat/completions"
+                self._send(*server.reply_to(call, dict(self.headers)))
+
+            def _send(self, status: int, body: dict[str, Any]) -> None:
+                content = json.dumps(body).encode()
+                try:
+                    self.send_response(status)
+                    self.send_header("Content-Type", "application/json")
+                    self.send_header("Content-Length", str(len(content)))
+                    if status != 200:
+                        self.send_header("Retry-After", server.retry_after)
+                    self.end_headers()
+                    self.wfile.write(content)
+                except OSError:
+                    self.close_connection = True  # the engine was killed meanwhile
+
+            def log_message(self, *_: object) -> None:
+                """Keep quiet."""
+
+        return Handler

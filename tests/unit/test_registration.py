@@ -1,0 +1,80 @@
+"""What Airflow is told, held against Airflow's own schemas."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import airflow
+import jsonschema
+import pytest
+
+from artificer_provider import __version__
+from artificer_provider.get_provider_info import get_provider_info
+from artificer_provider.hooks.artificer import ArtificerHook
+
+AIRFLOW = Path(airflow.__file__).parent
+INFO: dict[str, Any] = get_provider_info()
+
+
+def modules_after(statement: str) -> set[str]:
+    """Name what a fresh Python has loaded after a statement."""
+    code = f"{statement}\nimport sys\nprint(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(ran.stdout.split())
+
+
+def test_it_is_valid_by_the_schema_that_airflow_reads_with() -> None:
+    jsonschema.validate(INFO, json.loads((AIRFLOW / "provider_info.schema.json").read_text()))
+
+
+def test_the_connection_form_is_valid_by_the_strict_schema() -> None:
+    strict = json.loads((AIRFLOW / "provider.yaml.schema.json").read_text())
+    jsonschema.validate(INFO["connection-types"], strict["properties"]["connection-types"])
+
+
+def test_the_entry_point_leads_to_it() -> None:
+    [entry] = [
+        e
+        for e in entry_points(group="apache_airflow_provider")
+        if e.dist and e.dist.name == INFO["package-name"]
+    ]
+    assert entry.load() is get_provider_info
+    assert entry.dist is not None
+    assert entry.dist.version == __version__
+
+
+def test_every_module_it_names_is_there() -> None:
+    named = [
+        module
+        for kind in ("hooks", "operators", "sensors", "triggers")
+        for integration in INFO[kind]
+        for module in integration["python-modules"]
+    ]
+    assert [importlib.import_module(name).__name__ for name in named] == named
+    [connection] = INFO["connection-types"]
+    module, _, name = connection["hook-class-name"].rpartition(".")
+    assert getattr(importlib.import_module(module), name) is ArtificerHook
+    assert connection["connection-type"] == ArtificerHook.conn_type
+    assert connection["hook-name"] == ArtificerHook.hook_name
+
+
+def test_reading_it_loads_nothing_of_airflow() -> None:
+    statement = "from artificer_provider.get_provider_info import get_provider_info; get_provider_info()"
+    assert not {name for name in modules_after(statement) if name.partition(".")[0] in ("airflow", "httpx")}
+
+
+@pytest.mark.parametrize("room", ["operators", "sensors", "triggers"])
+def test_parsing_a_dag_loads_neither_the_client_nor_the_engine(room: str) -> None:
+    loaded = modules_after(f"import artificer_provider.{room}.batch")
+    heavy = (
+        "artificer_provider.client._http",
+        "artificer_provider.client.models",
+        "artificer_provider.engine",
+    )
+    assert not {name for name in loaded if name.startswith(heavy)}
