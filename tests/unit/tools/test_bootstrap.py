@@ -86,7 +86,7 @@ class Project:
 
     @contextlib.contextmanager
     def start(self, *arguments: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
-        with subprocess.Popen(  # noqa: S603 - the scripts under test
+        with subprocess.Popen(
             [sys.executable, "tools/bootstrap.py", *arguments],
             cwd=self.root,
             env={**self.environ, **environ},
@@ -296,9 +296,7 @@ def test_make_alone_helps_passes_over_a_broken_python_and_hands_args_on(project:
 
     def make(*arguments: str) -> str:
         command = ["make", "--no-print-directory", *arguments]
-        return subprocess.check_output(  # noqa: S603 - as a person types it
-            command, cwd=project.root, env=project.environ, text=True, timeout=60
-        )
+        return subprocess.check_output(command, cwd=project.root, env=project.environ, text=True, timeout=60)
 
     assert re.findall(r"^  (\w+) ", make(), re.MULTILINE) == [
         "demo", "ui", "engine", "test", "check", "venv", "lock", "clean", "help"
@@ -394,7 +392,7 @@ def test_without_uv_pip_installs_what_the_lock_has_a_hash_for_and_nothing_else(p
     )
     for pin in ("other==1", f"other==1 --hash=sha256:{digest}"):
         lock.write_text(f"{pin}\n")
-        refused = subprocess.run(  # noqa: S603 - one step of the install above
+        refused = subprocess.run(
             command, cwd=project.root, env=environ, capture_output=True, text=True, check=False
         )
         assert refused.returncode == 1
