@@ -32,7 +32,7 @@ if __name__ == "__main__":
 """
 # How pip, uv and Python begin the lines that say what went wrong.
 TROUBLE = re.compile(
-    r"\s*(error|fatal|\u00d7|\S*Error:|caused? by:|cause:|expected|got|.* (requires|has requirement) )",
+    r"\s*(error|fatal|warning: retrying|\u00d7|\S*Error:|cause|expected|got|.* (requires|has requirement) )",
     re.IGNORECASE,
 )
 
