@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -48,7 +48,13 @@ class Wake:
 
     def to_json(self) -> dict[str, Json]:
         """Write it as the payload of a trigger event."""
-        return {"version": 1, **asdict(self)}
+        return {
+            "version": 1,
+            "reason": self.reason.value,
+            "job_id": self.job_id,
+            "status": None if self.status is None else str(self.status),
+            "message": self.message,
+        }
 
     @classmethod
     def from_json(cls, payload: object) -> Self:

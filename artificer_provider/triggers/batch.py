@@ -14,10 +14,15 @@ from artificer_provider.triggers._airflow import BaseTrigger, TriggerEvent, task
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
     from artificer_provider.client import AsyncArtificer
 
 #: States in which somebody ended the task. In any other, the next try goes on with the job.
 _ENDED_BY_USER = frozenset({"failed", "success", "skipped", "removed"})
+
+#: What goes on though the triggerer has given up the trigger; an event loop itself keeps no task alive.
+_ENDING: set[asyncio.Task[None]] = set()
 
 
 class ArtificerBatchTrigger(BaseTrigger):
@@ -77,7 +82,14 @@ class ArtificerBatchTrigger(BaseTrigger):
         """
         if self._fired or self.task_instance is None:
             return
-        state = await task_state(self.task_instance)
+        # Airflow cancels this again each second until it ends; its first answer about a task can take longer.
+        ending = asyncio.create_task(self._end_job(self.task_instance))
+        _ENDING.add(ending)
+        ending.add_done_callback(_ENDING.discard)
+        await asyncio.shield(ending)
+
+    async def _end_job(self, task: RuntimeTaskInstance) -> None:
+        state = await task_state(task)
         if state not in _ENDED_BY_USER:
             self.log.info("Left job %s as it is: the task is %s, nobody ended it.", self.job_id, state)
             return
@@ -87,6 +99,7 @@ class ArtificerBatchTrigger(BaseTrigger):
         self.log.info("The task was marked %s: job %s is %s.", state, self.job_id, job.status)
 
     async def _watch(self) -> Wake:
+        self.log.info("Watching job %s.", self.job_id)
         watch = Watch(self.job_id, poll_interval=self.poll_interval, deadline=self.deadline)
         client = await ArtificerHook(self.artificer_conn_id).get_async_conn()
         async with client:

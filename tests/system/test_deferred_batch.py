@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from support.waiting import wait_until
+from processes import wait_until
 
 if TYPE_CHECKING:
     from local_airflow import LocalAirflow
@@ -18,23 +18,23 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 DAG, TASK = "one_batch", "run_batch"
 
 
-def jobs(engine: LocalEngine, run_id: str, airflow: LocalAirflow) -> list[dict[str, str]]:
-    """The jobs that a run of the DAG made."""
-    log = "\n".join(line for n in (1, 2, 3) for line in airflow.task_log(DAG, run_id, TASK, n))
+def log(airflow: LocalAirflow, run_id: str, try_number: int) -> str:
+    return "\n".join(airflow.task_log(DAG, run_id, TASK, try_number))
+
+
+def jobs(engine: LocalEngine) -> dict[str, str]:
+    """Every job of the engine, and where it stands."""
     listed = httpx.get(f"{engine.address}/api/batch?limit=100", trust_env=False).raise_for_status().json()
-    return [job for job in listed if job["id"] in log]
+    return {job["id"]: job["status"] for job in listed}
 
 
-def state(airflow: LocalAirflow, run_id: str) -> str | None:
-    [task] = airflow.task_instances(DAG, run_id) or [{}]
-    found: str | None = task.get("state")
-    return found
-
-
-def deferred_run(airflow: LocalAirflow) -> str:
+def watched_run(airflow: LocalAirflow, engine: LocalEngine) -> tuple[str, str]:
+    """Start a run, wait until the triggerer watches its job, and return the ids of both."""
+    before = set(jobs(engine))
     run_id = airflow.trigger(DAG)
-    wait_until(lambda: state(airflow, run_id) == "deferred", "the task is deferred", 90)
-    return run_id
+    wait_until(lambda: "Watching job" in log(airflow, run_id, 1), seconds=90)
+    [job_id] = set(jobs(engine)) - before
+    return run_id, job_id
 
 
 @pytest.fixture(autouse=True)
@@ -44,30 +44,22 @@ def held_answers(model_server: ModelServer) -> None:
 
 
 def test_marking_a_deferred_task_failed_cancels_its_job(airflow: LocalAirflow, engine: LocalEngine) -> None:
-    run_id = deferred_run(airflow)
+    run_id, job_id = watched_run(airflow, engine)
     airflow.set_task_state(DAG, run_id, TASK, "failed")
-    wait_until(
-        lambda: [job["status"] for job in jobs(engine, run_id, airflow)] == ["CANCELLED"],
-        "the job is cancelled",
-        30,
-    )
+    wait_until(lambda: jobs(engine)[job_id] == "CANCELLED", seconds=30)
 
 
 def test_clearing_a_deferred_task_goes_on_with_the_same_job(
     airflow: LocalAirflow, engine: LocalEngine, model_server: ModelServer
 ) -> None:
-    before = len(model_server.texts())
-    run_id = deferred_run(airflow)
-    [job] = jobs(engine, run_id, airflow)
+    asked_before = len(model_server.texts())
+    run_id, job_id = watched_run(airflow, engine)
     airflow.clear_task(DAG, run_id, TASK)
-    wait_until(
-        lambda: "of an earlier try is" in "\n".join(airflow.task_log(DAG, run_id, TASK, 2)),
-        "the next try found the job",
-        90,
-    )
-    assert [found["status"] for found in jobs(engine, run_id, airflow)] == ["RUNNING"]
+    wait_until(lambda: f"Job {job_id} of an earlier try is RUNNING" in log(airflow, run_id, 2), seconds=90)
+    # The first try's trigger hears of the end of its task about a second later, and must leave the job.
+    wait_until(lambda: "Left job" in log(airflow, run_id, 1) + log(airflow, run_id, 2), seconds=30)
     model_server.open.set()
     assert airflow.wait_over(DAG, run_id) == "success"
-    assert [found["id"] for found in jobs(engine, run_id, airflow)] == [job["id"]]
-    assert sorted(model_server.texts()[before:]) == ["one", "two"]
-    assert airflow.xcom(DAG, run_id, TASK)["counts"]["succeeded"] == 2
+    assert jobs(engine)[job_id] == "COMPLETED"
+    assert sorted(model_server.texts()[asked_before:]) == ["one", "two"]
+    assert airflow.xcom(DAG, run_id, TASK)["job_ids"] == [job_id]

@@ -38,6 +38,12 @@ def trigger(job_id: str, deadline: float | None = None) -> ArtificerBatchTrigger
     return ArtificerBatchTrigger("artificer_default", job_id, 0.05, deadline)
 
 
+def killed(job_id: str) -> ArtificerBatchTrigger:
+    watched = trigger(job_id)
+    watched.task_instance = TaskInstanceDouble()  # type: ignore[assignment] # what the triggerer sets
+    return watched
+
+
 async def event(watched: ArtificerBatchTrigger) -> dict[str, Any]:
     fired = await anext(aiter(watched.run()))
     payload: dict[str, Any] = fired.payload
@@ -94,7 +100,22 @@ async def test_the_job_is_cancelled_only_when_somebody_ended_the_task(
         return state
 
     monkeypatch.setattr(triggers, "task_state", airflow_says)
-    watched = trigger(job_id)
-    watched.task_instance = TaskInstanceDouble()  # type: ignore[assignment] # what the triggerer sets
-    await watched.on_kill()
+    await killed(job_id).on_kill()
     assert llm_engine.job(job_id)["status"] == job_state
+
+
+async def test_a_kill_that_is_itself_cancelled_still_cancels_the_job(
+    job_id: str, llm_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def airflow_says_slowly(_: object) -> str:
+        await asyncio.sleep(0.2)
+        return "failed"
+
+    monkeypatch.setattr(triggers, "task_state", airflow_says_slowly)
+    killing = asyncio.create_task(killed(job_id).on_kill())
+    await asyncio.sleep(0.05)
+    killing.cancel()  # as the triggerer does, each second
+    with pytest.raises(asyncio.CancelledError):
+        await killing
+    await asyncio.gather(*triggers._ENDING)
+    assert llm_engine.job(job_id)["status"] == "CANCELLED"
