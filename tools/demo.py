@@ -136,7 +136,7 @@ class Demo:
     One run of the example, from nothing to the rows.
 
     :param home: where the engine and Airflow keep what they need.
-    :param output: where the rows are landed.
+    :param output: where the rows are landed, in a folder for each run.
     :param interruption: asked in every wait.
     """
 
@@ -147,11 +147,12 @@ class Demo:
         self._interruption = interruption
         self._doing = ""
         self.engine = LocalEngine(home / "engine", log=home / "engine.log")
-        self.airflow = LocalAirflow(home, DAGS, {"ARTIFICER_DEMO_OUTPUT": str(output)})
+        # A folder for each run: in the UI the DAG can be run again.
+        self.airflow = LocalAirflow(home, DAGS, {"ARTIFICER_DEMO_OUTPUT": f"{output}/{{{{ run_id }}}}"})
 
-    def run(self) -> list[dict[str, Any]]:
+    def run(self) -> tuple[Path, list[dict[str, Any]]]:
         """
-        Start everything, run the DAG and return its rows.
+        Start everything, run the DAG and return its rows, and where they are.
 
         :raises ProcessError: when a process fails.
         :raises DagLoadError: when Airflow does not load the DAG.
@@ -176,7 +177,7 @@ class Demo:
         self._progress.clear()
         if state != "success":
             raise DemoError(self._why_failed(run_id))
-        return checked_rows(self._output)
+        return self._output / run_id, checked_rows(self._output / run_id)
 
     def stay(self) -> None:
         """Wait for the end that the user asks for."""
@@ -302,9 +303,9 @@ def main() -> int:
     demo = Demo(home, output, interruption)
     try:
         try:
-            rows = demo.run()
+            folder, rows = demo.run()
             print(table(rows, shutil.get_terminal_size((120, 24)).columns))
-            print(f"\n{len(rows)} of {len(rows)} documents succeeded. Their rows are in {output}")
+            print(f"\n{len(rows)} of {len(rows)} documents succeeded. Their rows are in {folder}")
             if arguments.stay:
                 print(ui_notice(demo.airflow.address), flush=True)
                 demo.stay()
