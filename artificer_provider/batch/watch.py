@@ -79,6 +79,26 @@ class Job(Protocol):
         """Where it stands."""
         ...
 
+    @property
+    def current_phase(self) -> str | None:
+        """What it is doing."""
+        ...
+
+    @property
+    def completed_items(self) -> int:
+        """How many items are through all phases."""
+        ...
+
+    @property
+    def failed_items(self) -> int:
+        """How many items failed."""
+        ...
+
+    @property
+    def total_items(self) -> int:
+        """How many items there are."""
+        ...
+
 
 class Watch:
     """
@@ -129,3 +149,21 @@ class Watch:
 
     def _cut(self, seconds: float, now: float) -> float:
         return seconds if self.deadline is None else max(0.0, min(seconds, self.deadline - now))
+
+
+class Progress:
+    """Says how far a job is, when there is something new: another state or phase, or a tenth more done."""
+
+    def __init__(self) -> None:
+        self._told: tuple[object, ...] | None = None
+
+    def line(self, job: Job) -> str | None:
+        """Return a line for the log, or None where the last one still says it."""
+        done = job.completed_items + job.failed_items
+        stage = (job.status, job.current_phase, done * 10 // max(1, job.total_items))
+        if stage == self._told:
+            return None
+        self._told = stage
+        phase = f" in phase {job.current_phase}" if job.current_phase else ""
+        failed = f", {job.failed_items} failed" if job.failed_items else ""
+        return f"{job.status}{phase}: {done} of {job.total_items} items done{failed}."

@@ -118,13 +118,9 @@ class Artificer(Client):
 
 class AsyncArtificer(AsyncClient):
     """
-    A client for one engine, for ``await``. Use it in an ``async with`` block, or await :meth:`aclose`.
+    :class:`Artificer` for ``await``. Use it in an ``async with`` block, or await :meth:`aclose`.
 
-    :param api_key: sent as a bearer token; default ``ARTIFICER_API_KEY``. An engine without keys needs none.
-    :param base_url: where the engine is; default ``ARTIFICER_BASE_URL``, else ``http://localhost:3001``.
-    :param timeout: seconds without a byte, and to connect, after which a call counts as failed.
-    :param retries: how often a call that failed in passing is sent again.
-    :param http_client: an ``httpx.AsyncClient`` of your own (proxy, TLS, pool); it is not closed here.
+    The arguments are the same, but that ``http_client`` is an ``httpx.AsyncClient``.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A failed call as Airflow should see it: whether a retry helps, and what was kept."""
+"""A failure as Airflow should see it: whether a retry helps, and what was kept."""
 
 from __future__ import annotations
 
@@ -10,21 +10,27 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from artificer_provider.client.errors import ArtificerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @contextmanager
-def told_to_airflow(kept: str) -> Iterator[None]:
+def told_to_airflow(kept: Callable[[], str]) -> Iterator[None]:
     """
-    Turn an error of the client into one that fails the task for good, or for this try.
+    Turn an error of the client or of the storage into one that fails the task for good, or for this try.
 
-    :param kept: what is there already, as a sentence for the message.
+    :param kept: asked when something fails: what is there by then, as a sentence for the message.
     """
     try:
         yield
     except ArtificerError as error:
         if error.retryable:
             raise AirflowException(
-                f"{error.message} {kept} This may pass: a retry goes on from here."
+                f"{error.message} {kept()} This may pass: a retry goes on from here."
             ) from error
-        raise AirflowFailException(f"{error.message} {kept} A retry would fail the same way.") from error
+        raise AirflowFailException(
+            f"{error.message} {kept()} A retry would fail the same way until that is mended."
+        ) from error
+    except OSError as error:
+        raise AirflowException(
+            f"The storage failed: {error}. {kept()} This may pass: a retry goes on from here."
+        ) from error

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from artificer_provider.batch.plan import Json
 
+#: What waiting does not mend; any other error of a storage may pass.
+WRONG_PLACE = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
+
 _MANIFEST = "manifest.json"
 _ROWS = "rows-0001-of-0001.jsonl"
 
@@ -60,7 +63,7 @@ class Landing:
             self._folder.mkdir(parents=True, exist_ok=True)
             manifest = self._folder / _MANIFEST
             other = json.loads(manifest.read_text()).get("run") if manifest.exists() else self._run
-        except (OSError, ValueError, AttributeError) as error:
+        except (*WRONG_PLACE, ValueError, AttributeError) as error:
             raise ConfigurationError(
                 f"The output {self._folder} cannot be used, nothing was started ({error})."
             ) from error

@@ -37,6 +37,7 @@ class Submission:
     One try's way to a job that runs.
 
     :param client: talks to the engine of the connection ``conn_id``.
+    :param plan: what the job is asked to do.
     :param name: the user's name for the job.
     """
 
@@ -59,17 +60,25 @@ class Submission:
         self._conn_id = conn_id
         self._log = log
         self._fingerprint = fingerprint(plan)
-        self._record = RunRecord(conn_id, self._fingerprint)
+        self._stored = store.get()
+        self._record = self._stored or RunRecord(conn_id, self._fingerprint)
 
-    def __call__(self) -> RunRecord:
+    def kept(self) -> str:
+        """Say what is there by now, for the message of an error."""
+        job_id = self._record.job_id
+        if job_id is None:
+            return "No job was started by this run."
+        if self._record.start_sent_at is None:
+            return f"Job {job_id} is there and was not started."
+        return f"Job {job_id} is there; its start was sent, and is not sent again."
+
+    def bring_to_run(self) -> RunRecord:
         """
         Make sure that the job runs, or ran, and return what is known of it.
 
         :raises ArtificerError: when the engine cannot be asked, or refuses.
         """
-        stored = self._store.get()
-        self._record = stored or self._record
-        step = first_step(stored, self._fingerprint)
+        step = first_step(self._stored, self._fingerprint)
         while step is not Step.WATCH:
             step = self._take(step)
         return self._record

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator, conf
 
@@ -14,11 +14,11 @@ from artificer_provider.batch.identity import RunKey
 from artificer_provider.batch.items import from_json_lines
 from artificer_provider.batch.plan import Plan, read_items, read_options, read_phases
 from artificer_provider.batch.results import RowStatus, Tally
-from artificer_provider.batch.watch import Reason, Wake, Watch
+from artificer_provider.batch.watch import Progress, Reason, Wake, Watch
 from artificer_provider.client.errors import ArtificerError, ConfigurationError, ConflictError
 from artificer_provider.hooks.artificer import ArtificerHook
 from artificer_provider.operators._errors import told_to_airflow
-from artificer_provider.operators._landing import Landing, Manifest
+from artificer_provider.operators._landing import WRONG_PLACE, Landing, Manifest
 from artificer_provider.operators._store import run_store
 from artificer_provider.operators._submit import Submission
 from artificer_provider.triggers.batch import ArtificerBatchTrigger
@@ -67,6 +67,8 @@ class _BatchOperator(BaseOperator):
             read_phases(phases)
         if isinstance(items, list | tuple):
             read_items(items)
+            # Bulk text is no template: what looks like one in it must not be executed, nor kept by Airflow.
+            self.template_fields = tuple(name for name in self.template_fields if name != "items")
 
     @property
     def hook(self) -> ArtificerHook:
@@ -90,17 +92,19 @@ class _BatchOperator(BaseOperator):
             namespace, ti.dag_id, ti.task_id, ti.run_id, -1 if ti.map_index is None else ti.map_index
         )
 
-    def submit(self, context: Context, plan: Plan, client: Artificer) -> RunRecord:
+    def bring_to_run(self, context: Context, client: Artificer) -> RunRecord:
         """Make sure that this run's job runs, or ran."""
-        return Submission(
+        submission = Submission(
             client=client,
             store=run_store(context),
             run=self.run_key(context),
-            plan=plan,
+            plan=self.plan(),
             name=self.job_name,
             conn_id=self.artificer_conn_id,
             log=self.log,
-        )()
+        )
+        with told_to_airflow(submission.kept):
+            return submission.bring_to_run()
 
     def _read_file(self, path: str) -> list[Item]:
         from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -108,7 +112,7 @@ class _BatchOperator(BaseOperator):
         try:
             with ObjectStoragePath(path).open("r", encoding="utf-8") as file:
                 return list(from_json_lines(file, self.input_column, path))
-        except (OSError, UnicodeDecodeError) as error:
+        except (*WRONG_PLACE, UnicodeDecodeError) as error:
             raise ConfigurationError(f"The items cannot be read from {path}: {error}.") from error
 
 
@@ -130,9 +134,8 @@ class ArtificerCreateBatchOperator(_BatchOperator):
 
     def execute(self, context: Context) -> str:
         """Create and start the job; return its id."""
-        with told_to_airflow("No job was started by this try."), self.hook.get_conn() as client:
-            record = self.submit(context, self.plan(), client)
-        return str(record.job_id)
+        with told_to_airflow(_nothing_started), self.hook.get_conn() as client:
+            return str(self.bring_to_run(context, client).job_id)
 
 
 class ArtificerRunBatchOperator(_BatchOperator):
@@ -184,12 +187,9 @@ class ArtificerRunBatchOperator(_BatchOperator):
 
     def execute(self, context: Context) -> dict[str, Json]:
         """Bring the job to run, wait for it (or defer), and land its rows."""
-        with told_to_airflow("No job was started by this try."), self.hook.get_conn() as client:
-            plan = self.plan()
+        with told_to_airflow(_nothing_started), self.hook.get_conn() as client:
             self._landing(context).prepare()
-            watch = self._watch(self.submit(context, plan, client))
-            if self.deferrable and not client.batch.get(watch.job_id).status.is_terminal:
-                self._defer(watch)
+            watch = self._watch(self.bring_to_run(context, client))
             wake = self._wait(client, watch)
         return self._finish(context, wake)
 
@@ -206,24 +206,32 @@ class ArtificerRunBatchOperator(_BatchOperator):
         deadline = started + self.timeout.total_seconds()
         return Watch(str(record.job_id), poll_interval=self.poll_interval, deadline=deadline)
 
-    def _defer(self, watch: Watch) -> None:
-        self.log.info("Job %s runs; waiting for it in the triggerer.", watch.job_id)
+    def _wait(self, client: Artificer, watch: Watch) -> Wake:
+        """Look until it is time to wake; a deferrable task leaves that to the triggerer after one look."""
+        progress = Progress()
+        while True:
+            try:
+                job = client.batch.get(watch.job_id)
+                decision = watch.on_job(job, time.time())
+            except ArtificerError as error:
+                self.log.warning("%s", error.message)
+                decision = watch.on_error(error, time.time())
+            else:
+                if line := progress.line(job):
+                    self.log.info("Job %s is %s", watch.job_id, line)
+            if isinstance(decision, Wake):
+                return decision
+            if self.deferrable:
+                self._defer(watch)
+            time.sleep(decision)
+
+    def _defer(self, watch: Watch) -> NoReturn:
+        self.log.info("Waiting for job %s in the triggerer.", watch.job_id)
         trigger = ArtificerBatchTrigger(
             self.artificer_conn_id, watch.job_id, self.poll_interval, watch.deadline
         )
         # No kwargs: `dag.test` drops them, and the rest is in the event, the store and the engine.
         self.defer(trigger=trigger, method_name="execute_complete")
-
-    def _wait(self, client: Artificer, watch: Watch) -> Wake:
-        while True:
-            try:
-                decision = watch.on_job(client.batch.get(watch.job_id), time.time())
-            except ArtificerError as error:
-                self.log.warning("%s", error.message)
-                decision = watch.on_error(error, time.time())
-            if isinstance(decision, Wake):
-                return decision
-            time.sleep(decision)
 
     def _finish(self, context: Context, wake: Wake) -> dict[str, Json]:
         if wake.reason in (Reason.GONE, Reason.REFUSED, Reason.UNREACHABLE):
@@ -231,13 +239,22 @@ class ArtificerRunBatchOperator(_BatchOperator):
                 f"{wake.message} The watch over job {wake.job_id} ended ({wake.reason}); nothing was landed. "
                 "A retry looks for the job again and goes on with it while it is there."
             )
-        kept = f"Job {wake.job_id} is kept, and a retry lands its rows for nothing."
-        with told_to_airflow(kept), self.hook.get_conn() as client:
+        tally = Tally(tuple(phase.name for phase in read_phases(self.phases)))
+        with told_to_airflow(lambda: f"Job {wake.job_id} and its answers are kept."):
+            manifest, place = self._land(context, wake, tally)
+        self._report(manifest, place)
+        if tally.unsuccessful(manifest.items):
+            self._record_failure(context)
+            raise AirflowFailException(_verdict(wake, tally, manifest.items, place))
+        return {**manifest.to_json(), "manifest": place}
+
+    def _land(self, context: Context, wake: Wake, tally: Tally) -> tuple[Manifest, str]:
+        landing = self._landing(context)
+        with self.hook.get_conn() as client:
             if wake.reason is Reason.DEADLINE:
                 self._cancel(client, wake.job_id)
             expected = client.batch.get(wake.job_id).total_items
-            tally = Tally(tuple(phase.name for phase in read_phases(self.phases)))
-            rows = self._landing(context).write_rows(tally.records(client.batch.iter_results(wake.job_id)))
+            rows = landing.write_rows(tally.records(client.batch.iter_results(wake.job_id)))
         manifest = Manifest(
             run=self.run_key(context).digest(),
             path=self.output_path,
@@ -249,12 +266,7 @@ class ArtificerRunBatchOperator(_BatchOperator):
             tokens=tally.tokens,
             models=sorted(tally.models),
         )
-        place = self._landing(context).write_manifest(manifest)
-        self._report(manifest, place)
-        if tally.unsuccessful(expected):
-            self._record_failure(context)
-            raise AirflowFailException(_verdict(wake, tally, expected, place))
-        return {**manifest.to_json(), "manifest": place}
+        return manifest, landing.write_manifest(manifest)
 
     def _record_failure(self, context: Context) -> None:
         store = run_store(context)
@@ -278,6 +290,10 @@ class ArtificerRunBatchOperator(_BatchOperator):
         from airflow.providers.common.compat.sdk import ObjectStoragePath
 
         return Landing(ObjectStoragePath(self.output_path), self.run_key(context).digest())
+
+
+def _nothing_started() -> str:
+    return "No job was started by this try."
 
 
 def _verdict(wake: Wake, tally: Tally, expected: int, place: str) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
-from artificer_provider.batch.watch import Wake, Watch
+from artificer_provider.batch.watch import Progress, Wake, Watch
 from artificer_provider.client.errors import ArtificerError
 from artificer_provider.hooks.artificer import ArtificerHook
 from artificer_provider.triggers._airflow import BaseTrigger, TriggerEvent, task_state
@@ -103,13 +103,18 @@ class ArtificerBatchTrigger(BaseTrigger):
         watch = Watch(self.job_id, poll_interval=self.poll_interval, deadline=self.deadline)
         client = await ArtificerHook(self.artificer_conn_id).get_async_conn()
         async with client:
+            progress = Progress()
             await asyncio.sleep(watch.first_wait(time.time()))
-            while isinstance(decision := await self._look(client, watch), float):
+            while isinstance(decision := await self._look(client, watch, progress), float):
                 await asyncio.sleep(decision)
         return decision
 
-    async def _look(self, client: AsyncArtificer, watch: Watch) -> Wake | float:
+    async def _look(self, client: AsyncArtificer, watch: Watch, progress: Progress) -> Wake | float:
         try:
-            return watch.on_job(await client.batch.get(self.job_id), time.time())
+            job = await client.batch.get(self.job_id)
         except ArtificerError as error:
+            self.log.warning("%s", error.message)
             return watch.on_error(error, time.time())
+        if line := progress.line(job):
+            self.log.info("Job %s is %s", self.job_id, line)
+        return watch.on_job(job, time.time())

@@ -12,6 +12,9 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, TaskDeferred
 from support.airflow import Died, StoreDouble, TaskInstanceDouble, context
 
+from artificer_provider.client import Artificer
+from artificer_provider.client.errors import ArtificerConnectionError
+from artificer_provider.operators._landing import Landing
 from artificer_provider.operators.batch import ArtificerRunBatchOperator
 from artificer_provider.triggers.batch import ArtificerBatchTrigger
 
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 
     from support.engine import Engine
     from support.model_server import ModelServer
+
+    from artificer_provider.client._core import Request
 
 TEXTS = ["one", "two", "three"]
 PHASES = [{"name": "first"}, {"name": "second"}]
@@ -263,3 +268,42 @@ def test_an_engine_that_is_down_fails_this_try_only_and_is_named(
     with pytest.raises(AirflowException, match=r"http://127\.0\.0\.1:9 cannot be reached") as caught:
         operator(tmp_path).execute(context(store))
     assert not isinstance(caught.value, AirflowFailException)
+
+
+def test_a_start_whose_reply_was_lost_says_that_it_was_sent_and_the_next_try_goes_on(
+    tmp_path: Path,
+    store: StoreDouble,
+    llm_engine: Engine,
+    model_server: ModelServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    send = Artificer.send
+
+    def lose_the_reply_to_start(self: Artificer, request: Request[Any]) -> object:
+        reply = send(self, request)
+        if request.rest.path.endswith("/start"):
+            raise ArtificerConnectionError("cut", sent=True)
+        return reply
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Artificer, "send", lose_the_reply_to_start)
+        with pytest.raises(AirflowException, match="its start was sent, and is not sent again"):
+            operator(tmp_path).execute(context(store))
+    operator(tmp_path).execute(context(store))
+    assert Counter(model_server.texts()) == ALL_ONCE
+    assert len(job_names(llm_engine)) == 1
+
+
+def test_a_storage_that_fails_in_passing_fails_this_try_only_and_nothing_is_paid_again(
+    tmp_path: Path, store: StoreDouble, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def disk_full(*_: object) -> str:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Landing, "write_rows", disk_full)
+        with pytest.raises(AirflowException, match=r"No space left.*its answers are kept.*a retry goes on"):
+            operator(tmp_path).execute(context(store))
+    operator(tmp_path).execute(context(store))
+    assert [row["status"] for row in rows(tmp_path)] == ["succeeded"] * 3
+    assert Counter(model_server.texts()) == ALL_ONCE

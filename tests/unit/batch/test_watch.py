@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from artificer_provider.batch.watch import FIRST_LOOK, MAX_UNREACHABLE, Reason, Wake, Watch
+from artificer_provider.batch.watch import FIRST_LOOK, MAX_UNREACHABLE, Progress, Reason, Wake, Watch
 from artificer_provider.client.errors import (
     ArtificerConnectionError,
     AuthenticationError,
@@ -20,6 +20,10 @@ AWAY = ArtificerConnectionError("away", sent=True)
 @dataclass(frozen=True)
 class Job:
     status: JobStatus
+    current_phase: str | None = None
+    completed_items: int = 0
+    failed_items: int = 0
+    total_items: int = 100
 
 
 def watch(deadline: float | None = None) -> Watch:
@@ -103,3 +107,23 @@ def test_an_event_travels_as_plain_values() -> None:
     assert Wake.from_json(wake.to_json()) == wake
     with pytest.raises(ValueError, match="no event of an Artificer trigger"):
         Wake.from_json({"status": "success"})
+
+
+def test_progress_is_told_at_each_tenth_and_each_phase_and_not_at_each_look() -> None:
+    progress = Progress()
+    looks = [("p1", 0), ("p1", 9), ("p1", 10), ("p1", 19), ("p2", 19), ("p2", 19), ("p2", 100)]
+    told = [progress.line(Job(JobStatus.RUNNING, phase, done)) for phase, done in looks]
+    assert told == [
+        "RUNNING in phase p1: 0 of 100 items done.",
+        None,
+        "RUNNING in phase p1: 10 of 100 items done.",
+        None,
+        "RUNNING in phase p2: 19 of 100 items done.",
+        None,
+        "RUNNING in phase p2: 100 of 100 items done.",
+    ]
+
+
+def test_progress_counts_what_failed() -> None:
+    line = Progress().line(Job(JobStatus.COMPLETED, None, 97, 3))
+    assert line == "COMPLETED: 100 of 100 items done, 3 failed."

@@ -37,7 +37,16 @@ def test_what_is_only_known_when_the_task_runs_is_not_checked_at_parse_time() ->
     )
 
 
-def test_bulk_text_is_not_searched_for_templates_in_the_options() -> None:
-    assert "options" not in ArtificerRunBatchOperator.template_fields
+def test_bulk_text_is_no_template() -> None:
+    context: Any = {"ds": "2026-01-01"}
+    literal = ArtificerRunBatchOperator(task_id="t", job_name="j", **{**GOOD, "items": ["{{ 1 / 0 }}"]})
+    literal.render_template_fields(context)
+    assert literal.items == ["{{ 1 / 0 }}"]
+    file = ArtificerRunBatchOperator(task_id="t", job_name="j", **{**GOOD, "items": "/in/{{ ds }}.jsonl"})
+    file.render_template_fields(context)
+    assert file.items == "/in/2026-01-01.jsonl"
+
+
+def test_each_operator_renders_what_it_has() -> None:
     assert "output_path" in ArtificerRunBatchOperator.template_fields
     assert "output_path" not in ArtificerCreateBatchOperator.template_fields
