@@ -235,6 +235,12 @@ def test_rows_are_fetched_a_page_at_a_time(server: ScriptedServer, client: Artif
     ]
 
 
+def test_a_full_last_page_is_not_followed_by_an_empty_one(server: ScriptedServer, client: Artificer) -> None:
+    server.will_answer(Reply(body=[row(0), row(1)], headers={"X-Total-Count": "2"}))
+    assert len(list(client.batch.iter_results("j1", page_size=2))) == 2
+    assert len(server.asked) == 1
+
+
 def test_an_engine_that_does_not_count_is_asked_until_a_page_is_not_full(
     server: ScriptedServer, client: Artificer
 ) -> None:
