@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command ``artificer``.
+    """
+    Run the command ``artificer``.
 
     :param arguments: the words after it; by default those this process was started with.
     :returns: the exit code: 0 when all went well, 2 when it could not be done as asked.

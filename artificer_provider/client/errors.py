@@ -1,4 +1,5 @@
-"""What can go wrong with a call, as a tree.
+"""
+What can go wrong with a call, as a tree.
 
 ::
 

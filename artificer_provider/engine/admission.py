@@ -27,7 +27,8 @@ class Capable(Protocol):
 
 
 async def admit(body: bytearray, capable: Capable) -> CreateBatchJob:
-    """Read a body that asks for a job.
+    """
+    Read a body that asks for a job.
 
     :raises EngineError: 400 when it is no JSON, 422 when it asks for something that cannot be done as asked.
     """

@@ -33,7 +33,8 @@ _CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
 class Gate:
-    """Names each request, and lets in only who has the key.
+    """
+    Names each request, and lets in only who has the key.
 
     :param api_key: what callers must send as a bearer token; None lets everybody in.
     """
@@ -78,7 +79,8 @@ class Gate:
 
 
 async def read_body(request: Request) -> bytearray:
-    """Read a JSON body into one buffer.
+    """
+    Read a JSON body into one buffer.
 
     :raises EngineError: 400 when it is cut off, 413 when it is too large, 415 when it is not said to be JSON.
     """

@@ -44,7 +44,8 @@ class Plan:
 
 
 def job(connection: sqlite3.Connection, job_id: str) -> BatchJob:
-    """Read one job.
+    """
+    Read one job.
 
     :raises EngineError: 404 when there is none.
     """
@@ -57,7 +58,8 @@ def job(connection: sqlite3.Connection, job_id: str) -> BatchJob:
 def jobs(
     connection: sqlite3.Connection, filters: Mapping[str, str | None], limit: int, offset: int
 ) -> tuple[list[BatchJob], int]:
-    """Read one page of the jobs, newest first, and how many there are in all.
+    """
+    Read one page of the jobs, newest first, and how many there are in all.
 
     :param filters: by column, the exact value to look for; None looks for nothing.
     """
@@ -83,7 +85,8 @@ def job_ids(connection: sqlite3.Connection, status: JobStatus) -> list[str]:
 
 
 def plan(connection: sqlite3.Connection, job_id: str) -> Plan:
-    """Read what a job has to do and has done.
+    """
+    Read what a job has to do and has done.
 
     :raises EngineError: 404 when there is none.
     """
@@ -133,7 +136,8 @@ def text_for(connection: sqlite3.Connection, number: int, item_index: int, phase
 
 
 def results(connection: sqlite3.Connection, job_id: str, offset: int, limit: int) -> Iterator[BatchJobResult]:
-    """Read the items' rows in their order, one at a time: a job can be larger than memory.
+    """
+    Read the items' rows in their order, one at a time: a job can be larger than memory.
 
     :raises EngineError: 404 when there is no such job.
     """
@@ -154,7 +158,8 @@ def results(connection: sqlite3.Connection, job_id: str, offset: int, limit: int
 
 
 def analytics(connection: sqlite3.Connection, job_id: str) -> BatchAnalytics:
-    """Read what a job did and took, phase by phase.
+    """
+    Read what a job did and took, phase by phase.
 
     :raises EngineError: 404 when there is no such job.
     """

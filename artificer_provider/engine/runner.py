@@ -64,7 +64,8 @@ class Runner:
             run.stopping = True
 
     async def close(self, grace: float) -> None:
-        """Wind down, and give what is in flight a moment.
+        """
+        Wind down, and give what is in flight a moment.
 
         :param grace: seconds; calls that take longer are given up, and made again when the engine is back.
         """

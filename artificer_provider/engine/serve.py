@@ -37,7 +37,8 @@ class CannotServeError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """What the engine is started with.
+    """
+    What the engine is started with.
 
     :param port: 0 takes a free one.
     :param data: where the database lies; made when it is not there.
@@ -53,7 +54,8 @@ class Settings:
 
 
 def read_settings(host: str, port: int, data: Path, environment: Mapping[str, str]) -> Settings:
-    """Put together what the command line and the environment say.
+    """
+    Put together what the command line and the environment say.
 
     :raises CannotServeError: when they do not go together.
     """
@@ -83,7 +85,8 @@ def read_settings(host: str, port: int, data: Path, environment: Mapping[str, st
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM.
+    """
+    Serve until SIGINT or SIGTERM.
 
     :raises CannotServeError: when the address or the data directory cannot be had; nothing is left behind.
     """

@@ -53,7 +53,8 @@ def may_delete(status: JobStatus) -> bool:
 def phase_to_run(
     total_items: int, phase_count: int, answered: Mapping[int, int], failed: Mapping[int, int]
 ) -> int | None:
-    """Find the first phase that some item still has to go through, or None when the job is done.
+    """
+    Find the first phase that some item still has to go through, or None when the job is done.
 
     :param total_items: how many items enter the first phase.
     :param answered: by phase, how many items have its answer: those enter the next phase.

@@ -84,7 +84,8 @@ class UnreadableStoreError(Exception):
 
 
 class Store:
-    """The database. Nothing here blocks the event loop: every call runs on one of its own threads.
+    """
+    The database. Nothing here blocks the event loop: every call runs on one of its own threads.
 
     :param path: the SQLite file; made when it is not there.
     :raises UnreadableStoreError: when the file is no database, or a newer engine wrote it.

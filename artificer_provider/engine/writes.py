@@ -53,7 +53,8 @@ class Outcome:
 
 
 def create_job(connection: sqlite3.Connection, asked: CreateBatchJob, intent: Intent | None) -> Created:
-    """Store a job and its items, running already if it starts by itself, so that no crash can come between.
+    """
+    Store a job and its items, running already if it starts by itself, so that no crash can come between.
 
     :raises EngineError: 422 when the key came with another body before, 410 when its job was deleted.
     """
@@ -97,7 +98,8 @@ def create_job(connection: sqlite3.Connection, asked: CreateBatchJob, intent: In
 
 
 def move_job(connection: sqlite3.Connection, job_id: str, action: steps.Action) -> tuple[BatchJob, bool]:
-    """Take a job where an action leads, and tell whether it went anywhere.
+    """
+    Take a job where an action leads, and tell whether it went anywhere.
 
     :raises EngineError: 404 when there is no such job, 409 when the action is not allowed where it stands.
     """
@@ -122,7 +124,8 @@ def move_job(connection: sqlite3.Connection, job_id: str, action: steps.Action) 
 
 
 def delete_job(connection: sqlite3.Connection, job_id: str) -> None:
-    """Forget a job with its items and answers.
+    """
+    Forget a job with its items and answers.
 
     :raises EngineError: 404 when there is no such job, 409 while it runs.
     """

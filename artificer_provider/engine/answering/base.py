@@ -23,7 +23,8 @@ class Answer:
 
 
 class AnswerError(Exception):
-    """No answer, with a sentence that says why.
+    """
+    No answer, with a sentence that says why.
 
     :param cost: what the attempt cost, None where that is not known.
     """
@@ -44,7 +45,8 @@ class Answerer(Protocol):
         """Say what in a phase it cannot carry out; paths are relative to the phase."""
 
     async def answer(self, phase: PhaseConfig, text: str) -> Answer:
-        """Answer one item's text.
+        """
+        Answer one item's text.
 
         :raises AnswerError: when there is no answer.
         """

@@ -44,7 +44,8 @@ class Likeness(Protocol):
 
 
 class Extractive:
-    """Summaries, labels, answers and keywords chosen by likeness.
+    """
+    Summaries, labels, answers and keywords chosen by likeness.
 
     :param likeness: how texts are compared; the answers' ``model`` is named after it.
     :param pool: the threads that do the work.
@@ -83,7 +84,8 @@ class Extractive:
         """Leave the pool to its owner."""
 
     def carry_out(self, task: Task, text: str) -> str:
-        """Do one task.
+        """
+        Do one task.
 
         :raises AnswerError: when nothing in the text speaks for any label.
         """

@@ -27,7 +27,8 @@ def is_installed() -> bool:
 
 
 class MiniLM:
-    """Cosines of sentence vectors. A text's first 256 tokens, some 190 words, are what it sees.
+    """
+    Cosines of sentence vectors. A text's first 256 tokens, some 190 words, are what it sees.
 
     The model is loaded when it is first needed, once, and may be used by several threads.
     """

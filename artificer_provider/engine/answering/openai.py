@@ -37,7 +37,8 @@ LIST_TIMEOUT = 5.0
 
 @dataclass(frozen=True)
 class LlmServer:
-    """Where the model answers.
+    """
+    Where the model answers.
 
     :param url: its base address, with or without the version in it (``/v1``).
     :param model: the model that answers where a phase names none.
@@ -114,7 +115,8 @@ class PassThrough:
         return found
 
     async def answer(self, phase: PhaseConfig, text: str) -> Answer:
-        """Ask the server.
+        """
+        Ask the server.
 
         :raises AnswerError: when it gives no text, also after the retries.
         """
@@ -187,7 +189,8 @@ def _retry_after(reply: httpx.Response, *, otherwise: float) -> float:
 
 
 def _instruction(phase: PhaseConfig) -> str | None:
-    """Say what to do with a text: in the phase's own words, else in ours for its task type.
+    """
+    Say what to do with a text: in the phase's own words, else in ours for its task type.
 
     None where there is neither: then the text says it itself.
 

@@ -14,7 +14,8 @@ MAX_ROUNDS = 100
 
 
 def lexrank(similarities: Sequence[Sequence[float]]) -> list[float]:
-    """Score sentences by a random walk over their likeness (Erkan and Radev 2004, the continuous form).
+    """
+    Score sentences by a random walk over their likeness (Erkan and Radev 2004, the continuous form).
 
     :param similarities: the cosine of each pair, a symmetric matrix; negative ones count as none.
     """

@@ -26,7 +26,8 @@ class UnknownModelError(Exception):
 
 
 class Answerers:
-    """All that can answer, by the names a phase's ``model`` may give.
+    """
+    All that can answer, by the names a phase's ``model`` may give.
 
     ``extractive`` is the best extractive one that is installed. A phase that names no model goes to the
     language model where there is one, else to ``extractive``; every name that is not ours is the server's.
@@ -54,7 +55,8 @@ class Answerers:
             return [Problem("model", str(error))]
 
     def require(self, phases: Sequence[PhaseConfig]) -> None:
-        """Make sure that each phase still has its answerer: an engine can come back with other settings.
+        """
+        Make sure that each phase still has its answerer: an engine can come back with other settings.
 
         :raises UnknownModelError: naming the first model that cannot answer.
         """
@@ -62,7 +64,8 @@ class Answerers:
             self._for(phase)
 
     async def answer(self, phase: PhaseConfig, text: str) -> Answer:
-        """Answer one item's text.
+        """
+        Answer one item's text.
 
         :raises AnswerError: when there is no answer.
         """

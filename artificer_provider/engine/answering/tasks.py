@@ -73,7 +73,8 @@ class NotATaskError(Exception):
 
 
 def read_task(phase: PhaseConfig) -> Task:
-    """Read what a phase asks for.
+    """
+    Read what a phase asks for.
 
     :raises NotATaskError: when the task type is not known, or its parameters are missing, wrong or not known.
     """

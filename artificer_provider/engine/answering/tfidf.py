@@ -17,7 +17,8 @@ _PIECE = 4
 
 
 class TfIdf:
-    """Cosines of word counts, rare words weighing more.
+    """
+    Cosines of word counts, rare words weighing more.
 
     It sees letters, not meanings: what shares no part of a word has nothing in common. Bare labels are seldom
     told apart so; they need descriptions in the words that the texts use.

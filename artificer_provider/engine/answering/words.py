@@ -13,7 +13,8 @@ _MAX_WORDS = 3
 
 
 def phrases(text: str, at_most: int) -> list[str]:
-    """Name a text's candidate keywords: runs of one to three telling words, the most frequent first.
+    """
+    Name a text's candidate keywords: runs of one to three telling words, the most frequent first.
 
     A phrase is spelled as it is first found; one that is a part of a more frequent longer one is left out.
     """
