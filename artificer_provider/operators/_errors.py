@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from artificer_provider.client.errors import ArtificerError
+from artificer_provider.client.errors import ArtificerError, AuthenticationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,8 +27,9 @@ def told_to_airflow(kept: Callable[[], str]) -> Iterator[None]:
             raise AirflowException(
                 f"{error.message} {kept()} This may pass: a retry goes on from here."
             ) from error
+        where = " Its place is the connection's password." if isinstance(error, AuthenticationError) else ""
         raise AirflowFailException(
-            f"{error.message} {kept()} A retry would fail the same way until that is mended."
+            f"{error.message}{where} {kept()} A retry would fail the same way until that is mended."
         ) from error
     except OSError as error:
         raise AirflowException(

@@ -61,6 +61,9 @@ class Landing:
         """
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
+            probe = self._folder / ".probe"
+            probe.write_text("")
+            probe.unlink()
             manifest = self._folder / _MANIFEST
             other = json.loads(manifest.read_text()).get("run") if manifest.exists() else self._run
         except (*WRONG_PLACE, ValueError, AttributeError) as error:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, TaskDeferred
 from support.airflow import Died, StoreDouble, TaskInstanceDouble, context
+from support.engine import Engine, running_engine
 
 from artificer_provider.client import Artificer
 from artificer_provider.client.errors import ArtificerConnectionError
@@ -21,7 +22,6 @@ from artificer_provider.triggers.batch import ArtificerBatchTrigger
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from support.engine import Engine
     from support.model_server import ModelServer
 
     from artificer_provider.client._core import Request
@@ -268,6 +268,20 @@ def test_an_engine_that_is_down_fails_this_try_only_and_is_named(
     with pytest.raises(AirflowException, match=r"http://127\.0\.0\.1:9 cannot be reached") as caught:
         operator(tmp_path).execute(context(store))
     assert not isinstance(caught.value, AirflowFailException)
+
+
+def test_a_wrong_key_fails_the_task_for_good_and_says_where_the_right_one_goes(
+    tmp_path: Path, store: StoreDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_engine(tmp_path / "locked", {"ARTIFICER_ENGINE_API_KEY": "right"}) as locked:
+        fields = {"conn_type": "artificer", "host": locked.url, "password": "wr0ng-key"}
+        monkeypatch.setenv("AIRFLOW_CONN_ARTIFICER_DEFAULT", json.dumps(fields))
+        with pytest.raises(
+            AirflowFailException, match=r"asks for its key.*the connection's password"
+        ) as caught:
+            operator(tmp_path).execute(context(store))
+        assert "wr0ng-key" not in str(caught.value)
+        assert job_names(locked) == []
 
 
 def test_a_start_whose_reply_was_lost_says_that_it_was_sent_and_the_next_try_goes_on(
