@@ -181,6 +181,8 @@ def main(arguments: list[str]) -> int:
         print("Unknown command {!r}; there are {}.".format(name, ", ".join(COMMANDS)), file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, interrupt)
+    # A shell's background job ignores SIGINT, and so would all that is started here: who sends one means it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return COMMANDS[name](rest)
     except BootstrapError as error:

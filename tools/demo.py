@@ -298,7 +298,7 @@ def main() -> int:
     arguments = parser.parse_args()
     interruption = Interruption()
     output = REPOSITORY / "build" / "demo" / f"{datetime.now().astimezone():%Y-%m-%dT%H-%M-%S}"
-    output.mkdir(parents=True)
+    output.mkdir(parents=True, exist_ok=True)
     home = Path(tempfile.mkdtemp(prefix="artificer-demo-"))
     demo = Demo(home, output, interruption)
     try:

@@ -12,7 +12,6 @@ from typing import Any
 
 import airflow
 import jsonschema
-import pytest
 
 from artificer_provider import __version__
 from artificer_provider.get_provider_info import get_provider_info
@@ -69,12 +68,13 @@ def test_reading_it_loads_nothing_of_airflow() -> None:
     assert not {name for name in modules_after(statement) if name.partition(".")[0] in ("airflow", "httpx")}
 
 
-@pytest.mark.parametrize("room", ["operators", "sensors", "triggers"])
-def test_parsing_a_dag_loads_neither_the_client_nor_the_engine(room: str) -> None:
-    loaded = modules_after(f"import artificer_provider.{room}.batch")
+def test_parsing_a_dag_loads_neither_the_client_nor_the_engine() -> None:
+    rooms = ("operators", "sensors", "triggers")
+    loaded = modules_after("import " + ", ".join(f"artificer_provider.{room}.batch" for room in rooms))
     heavy = (
         "artificer_provider.client._http",
         "artificer_provider.client.models",
         "artificer_provider.engine",
     )
+    assert "artificer_provider.triggers.batch" in loaded
     assert not {name for name in loaded if name.startswith(heavy)}
