@@ -30,7 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "engine",
         help="run the embedded engine",
         description="Run the embedded engine until Ctrl-C. It answers with extractive methods, or hands "
-        "texts to the OpenAI-compatible server that ARTIFICER_ENGINE_LLM_URL, _KEY and _MODEL name. "
+        "texts to the OpenAI-compatible server that ARTIFICER_ENGINE_LLM_URL, _KEY and _MODEL name (where no "
+        "_MODEL is named, only the texts of phases that name one). "
         "ARTIFICER_ENGINE_API_KEY is the key callers must send; without one it listens on loopback only.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )

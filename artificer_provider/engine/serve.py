@@ -65,7 +65,6 @@ def read_settings(host: str, port: int, data: Path, environment: Mapping[str, st
             f"--host {host} can be reached by others: set ARTIFICER_ENGINE_API_KEY, or use --host 127.0.0.1."
         )
     url = environment.get("ARTIFICER_ENGINE_LLM_URL") or None
-    model = environment.get("ARTIFICER_ENGINE_LLM_MODEL") or None
     if url is None:
         return Settings(host, port, data, api_key)
     address = urlsplit(url)
@@ -76,10 +75,7 @@ def read_settings(host: str, port: int, data: Path, environment: Mapping[str, st
         raise CannotServeError(
             "ARTIFICER_ENGINE_LLM_URL holds a user: give the key in ARTIFICER_ENGINE_LLM_KEY."
         )
-    if model is None:
-        raise CannotServeError(
-            "ARTIFICER_ENGINE_LLM_URL is set: name its model in ARTIFICER_ENGINE_LLM_MODEL."
-        )
+    model = environment.get("ARTIFICER_ENGINE_LLM_MODEL") or None
     key = environment.get("ARTIFICER_ENGINE_LLM_KEY") or None
     return Settings(host, port, data, api_key, LlmServer(url, model, key))
 

@@ -41,12 +41,12 @@ class LlmServer:
     Where the model answers.
 
     :param url: its base address, with or without the version in it (``/v1``).
-    :param model: the model that answers where a phase names none.
+    :param model: the model that answers where a phase names none; None leaves such phases to others.
     :param key: sent as a bearer token, when there is one.
     """
 
     url: str
-    model: str
+    model: str | None = None
     key: str | None = field(default=None, repr=False)
 
     @property
@@ -98,7 +98,8 @@ class PassThrough:
     @property
     def names(self) -> Sequence[str]:
         """The default model, and the others the server has been heard to have."""
-        return (self._server.model, *sorted(self._listed - {self._server.model}))
+        default = self._server.model
+        return (*([default] if default else []), *sorted(self._listed - {default}))
 
     async def problems(self, phase: PhaseConfig) -> list[Problem]:
         """Say what in a phase it cannot carry out; a server that lists no models judges them itself."""
@@ -121,6 +122,8 @@ class PassThrough:
         :raises AnswerError: when it gives no text, also after the retries.
         """
         asked = phase.model or self._server.model
+        if asked is None:
+            raise AnswerError(f"No model was named for {self._server.base}.")
         instruction = _instruction(phase)
         messages: list[JsonValue] = [{"role": "user", "content": text}]
         if instruction is not None:

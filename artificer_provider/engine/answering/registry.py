@@ -39,7 +39,7 @@ class Answerers:
         found = [Extractive(kind, self._pool) for kind in kinds]
         self._here: Mapping[str, Answerer] = {"extractive": found[0], **{kind.model: kind for kind in found}}
         self._server = PassThrough(server) if server else None
-        self.default = server.model if server else "extractive"
+        self.default = (server and server.model) or "extractive"
 
     @property
     def names(self) -> Sequence[str]:

@@ -119,7 +119,6 @@ def test_a_file_that_is_no_database_of_ours_is_left_alone(run: Run, tmp_path: Pa
         (["--port", "70000"], {}, "70000"),
         ([], {"ARTIFICER_ENGINE_LLM_URL": "localhost:11434"}, "ARTIFICER_ENGINE_LLM_URL"),
         ([], {"ARTIFICER_ENGINE_LLM_URL": "http://me:secret@127.0.0.1:1"}, "ARTIFICER_ENGINE_LLM_KEY"),
-        ([], {"ARTIFICER_ENGINE_LLM_URL": "http://127.0.0.1:1"}, "ARTIFICER_ENGINE_LLM_MODEL"),
     ],
 )
 def test_wrong_settings_are_named(

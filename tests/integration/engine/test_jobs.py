@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from support.engine import Engine, running_engine
 
 from artificer_provider.client.models.batch import BatchAnalytics, BatchJob, BatchJobResult
 
 if TYPE_CHECKING:
-    from support.engine import Engine
+    from pathlib import Path
+
+    from support.model_server import ModelServer
 
 TEXT = (
     "The council voted to close the old bridge for repairs. Traffic will be led over the northern road. "
@@ -209,3 +212,15 @@ def test_the_openapi_document_lists_the_paths_and_its_references_resolve(engine:
     schemas = document["components"]["schemas"]
     assert references
     assert all(reference.removeprefix("#/components/schemas/") in schemas for reference in references)
+
+
+def test_a_server_without_a_default_model_answers_only_for_phases_that_name_one(
+    tmp_path: Path, model_server: ModelServer
+) -> None:
+    phases = [{"name": "own", "taskType": "extract"}, {"name": "theirs", "model": "small"}]
+    with running_engine(tmp_path / "data", {"ARTIFICER_ENGINE_LLM_URL": model_server.url}) as engine:
+        job_id = engine.create(body(phases=phases))["id"]
+        engine.wait_for(job_id, "COMPLETED")
+        models = engine.results(job_id)[0]["phaseModels"]
+    assert models["own"].startswith("extractive-")
+    assert models["theirs"] == model_server.model
