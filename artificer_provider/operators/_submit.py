@@ -150,11 +150,15 @@ class Submission:
 
     def _start(self) -> Step:
         self._write(replace(self._record, start_sent_at=time.time()))
-        job = self._client.batch.start(self._record.job_id or "")
+        try:
+            job = self._client.batch.start(self._record.job_id or "")
+        except NotFoundError:  # another try fenced it, so it never ran
+            return Step.RENEW
         self._log.info("Started job %s.", job.id)
         return Step.WATCH
 
     def _fence(self) -> Step:
+        self._write(self._record)  # refused to a try that was superseded: the job is its successor's
         try:
             self._client.batch.delete(self._record.job_id or "")
         except ConflictError:  # it runs after all
@@ -166,6 +170,7 @@ class Submission:
 
     def _cancel_changed(self) -> Step:
         """End the job of an earlier try whose input has changed since: its answers are worth nothing now."""
+        self._write(self._record)  # refused to a try that was superseded
         job_id = self._record.job_id or ""
         try:
             job = self._client.batch.cancel(job_id)

@@ -145,6 +145,43 @@ def test_a_start_that_never_arrived_is_fenced_and_the_items_are_billed_once(
     assert "-g1-" in name
 
 
+def test_a_job_that_another_try_deleted_before_its_start_is_made_anew(
+    tmp_path: Path,
+    store: StoreDouble,
+    llm_engine: Engine,
+    model_server: ModelServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    send = Artificer.send
+
+    def delete_it_first(self: Artificer, request: Request[Any]) -> object:
+        if request.rest.path.endswith("/start") and not store.values.get("deleted"):
+            store.values["deleted"] = True
+            llm_engine.http.delete(f"/api/batch/{request.job_id}").raise_for_status()
+        return send(self, request)
+
+    monkeypatch.setattr(Artificer, "send", delete_it_first)
+    operator(tmp_path).execute(context(store))
+    assert Counter(model_server.texts()) == ALL_ONCE
+    [name] = job_names(llm_engine)
+    assert "-g1-" in name
+
+
+def test_a_superseded_try_leaves_the_job_of_its_successor(
+    tmp_path: Path, store: StoreDouble, llm_engine: Engine
+) -> None:
+    store.dies_at_write = 3
+    with pytest.raises(Died):
+        operator(tmp_path).execute(context(store))
+    record = store.values["artificer_run"]
+    assert isinstance(record, dict)
+    record["start_sent_at"] = time.time() - 61
+    store.dies_at_write = store.writes + 1  # what the fence writes first
+    with pytest.raises(Died):
+        operator(tmp_path).execute(context(store))
+    assert len(job_names(llm_engine)) == 1
+
+
 def test_a_try_that_was_superseded_stops_before_it_makes_anything(
     tmp_path: Path, store: StoreDouble, llm_engine: Engine
 ) -> None:
