@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave what shares one Airflow for last: beside it the demo's own would starve."""
+    items.sort(key=lambda item: "airflow" in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(scope="session")
 def model_server() -> Iterator[ModelServer]:
     server = ModelServer()
