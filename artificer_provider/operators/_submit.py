@@ -136,8 +136,10 @@ class Submission:
                 job_id=job.id,
             )
         self._write(replace(self._record, job_id=job.id))
-        self._log.info("Job %s is %s, with %d items.", job.id, job.status, job.total_items)
-        return job.status
+        # Under a key used before, the reply is the first one: it does not say where the job stands now.
+        status = self._client.batch.get(job.id).status
+        self._log.info("Job %s is %s, with %d items.", job.id, status, job.total_items)
+        return status
 
     def _status(self) -> JobStatus | None:
         try:

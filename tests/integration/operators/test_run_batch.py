@@ -130,6 +130,20 @@ def test_without_a_store_the_idempotency_key_finds_the_job(
     assert len(job_names(llm_engine)) == 1
 
 
+def test_without_a_store_a_cancelled_run_can_be_cleared(
+    tmp_path: Path, llm_engine: Engine, model_server: ModelServer
+) -> None:
+    model_server.open.clear()
+    with pytest.raises(TaskDeferred):
+        operator(tmp_path, deferrable=True).execute(context(None))
+    [job] = llm_engine.http.get("/api/batch").raise_for_status().json()
+    llm_engine.act(job["id"], "cancel").raise_for_status()
+    model_server.open.set()
+    operator(tmp_path).execute(context(None))
+    assert [row["status"] for row in rows(tmp_path)] == ["succeeded"] * 3
+    assert len(job_names(llm_engine)) == 2
+
+
 def test_a_start_that_never_arrived_is_fenced_and_the_items_are_billed_once(
     tmp_path: Path, store: StoreDouble, llm_engine: Engine, model_server: ModelServer
 ) -> None:
