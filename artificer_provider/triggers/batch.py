@@ -93,10 +93,13 @@ class ArtificerBatchTrigger(BaseTrigger):
         if state not in _ENDED_BY_USER:
             self.log.info("Left job %s as it is: the task is %s, nobody ended it.", self.job_id, state)
             return
-        client = await ArtificerHook(self.artificer_conn_id).get_async_conn()
-        async with client:
-            job = await client.batch.cancel(self.job_id)
-        self.log.info("The task was marked %s: job %s is %s.", state, self.job_id, job.status)
+        try:
+            async with await ArtificerHook(self.artificer_conn_id).get_async_conn() as client:
+                job = await client.batch.cancel(self.job_id)
+        except ArtificerError as error:
+            self.log.error("The task was marked %s, but its job was not cancelled. %s", state, error.message)  # noqa: TRY400 - the sentence says it
+        else:
+            self.log.info("The task was marked %s: job %s is %s.", state, self.job_id, job.status)
 
     async def _watch(self) -> Wake:
         self.log.info("Watching job %s.", self.job_id)

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from structlog.testing import capture_logs
 from support.airflow import TaskInstanceDouble
 
 from artificer_provider.triggers import batch as triggers
@@ -119,3 +120,17 @@ async def test_a_kill_that_is_itself_cancelled_still_cancels_the_job(
         await killing
     await asyncio.gather(*triggers._ENDING)
     assert llm_engine.job(job_id)["status"] == "CANCELLED"
+
+
+async def test_a_job_that_cannot_be_cancelled_is_told_and_is_no_fault_of_the_triggerer(
+    job_id: str, llm_engine: Engine, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def airflow_says(_: object) -> str:
+        return "failed"
+
+    monkeypatch.setattr(triggers, "task_state", airflow_says)
+    model_server.open.set()
+    llm_engine.wait_for(job_id, "COMPLETED")
+    with capture_logs() as logs:
+        await killed(job_id).on_kill()
+    assert any("was not cancelled" in str(entry) and "COMPLETED" in str(entry) for entry in logs)
