@@ -19,7 +19,6 @@ _WIRE_NAMES = {
     "systemPrompt": "system_prompt",
     "maxTokens": "max_tokens",
     "checkpointFrequency": "checkpoint_frequency",
-    "autoStart": "auto_start",
 }
 
 #: Fields without which a thing is none.
@@ -108,11 +107,6 @@ class Plan:
     items: tuple[Item, ...]
     phases: tuple[Phase, ...]
     options: Options
-
-    @property
-    def phase_names(self) -> tuple[str, ...]:
-        """The phases by name, in order."""
-        return tuple(phase.name for phase in self.phases)
 
 
 def read_items(values: Iterable[object]) -> tuple[Item, ...]:

@@ -189,7 +189,10 @@ class AsyncArtificer(AsyncClient):
 
 def _base_url(given: str | None) -> str:
     url = (given or os.environ.get("ARTIFICER_BASE_URL") or DEFAULT_BASE_URL).rstrip("/")
-    parts = httpx.URL(url)
+    try:
+        parts = httpx.URL(url)
+    except httpx.InvalidURL:
+        parts = httpx.URL()
     if parts.scheme not in ("http", "https") or not parts.host:
         raise ConfigurationError(f"The base URL {url!r} is not one: write http://host:port or https://host.")
     if parts.userinfo:

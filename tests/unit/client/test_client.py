@@ -300,7 +300,9 @@ def test_the_environment_says_where_the_engine_is(
     assert server.asked[0].path == "/health"
 
 
-@pytest.mark.parametrize("url", ["engine:3001", "ftp://x", "http://", "http://user:pass@host"])
+@pytest.mark.parametrize(
+    "url", ["engine:3001", "ftp://x", "http://", "http://h:port", "http://user:pass@host"]
+)
 def test_a_base_url_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError, match="base URL") as caught:
         Artificer(base_url=url)
