@@ -43,3 +43,10 @@ class ItemStatus(_OpenEnum):
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
     SKIPPED = "SKIPPED"
+
+
+class InDoubt(StrEnum):
+    """What an engine does with a call that was under way when it died, answered and billed or not."""
+
+    REPEAT = "repeat"  #: make the call again, and perhaps pay twice
+    FAIL = "fail"  #: fail the item, and pay once

@@ -8,75 +8,15 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
+from artificer_provider.engine.schema import STEPS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 T = TypeVar("T")
 
-SCHEMA_VERSION = 1
 READERS = 4
-
-# Answers are only ever added, one row for each item and phase that ended: what became of an item, and what is
-# left of a job, follows from them. Inputs stand apart, so that a large one is written once.
-_SCHEMA = """
-BEGIN;
-CREATE TABLE clock (revision INTEGER NOT NULL);
-INSERT INTO clock VALUES (0);
-CREATE TABLE jobs (
-  number INTEGER PRIMARY KEY AUTOINCREMENT,
-  id TEXT NOT NULL UNIQUE,
-  name TEXT NOT NULL,
-  project_id TEXT,
-  phases TEXT NOT NULL,
-  concurrency INTEGER NOT NULL,
-  status TEXT NOT NULL,
-  current_phase TEXT,
-  total_items INTEGER NOT NULL,
-  completed_items INTEGER NOT NULL DEFAULT 0,
-  failed_items INTEGER NOT NULL DEFAULT 0,
-  cost_incurred REAL DEFAULT 0,
-  tokens_used INTEGER DEFAULT 0,
-  created_at TEXT NOT NULL,
-  started_at TEXT,
-  completed_at TEXT,
-  updated_at TEXT NOT NULL,
-  error TEXT,
-  revision INTEGER NOT NULL
-);
-CREATE INDEX jobs_by_name ON jobs (name);
-CREATE INDEX jobs_by_revision ON jobs (revision);
-CREATE TABLE items (
-  job INTEGER NOT NULL REFERENCES jobs (number) ON DELETE CASCADE,
-  item_index INTEGER NOT NULL,
-  input TEXT NOT NULL,
-  metadata TEXT,
-  PRIMARY KEY (job, item_index)
-);
-CREATE TABLE answers (
-  job INTEGER NOT NULL REFERENCES jobs (number) ON DELETE CASCADE,
-  item_index INTEGER NOT NULL,
-  phase INTEGER NOT NULL,
-  output TEXT,
-  error TEXT,
-  model TEXT,
-  cost REAL,
-  tokens INTEGER,
-  duration_ms INTEGER NOT NULL,
-  ended_at TEXT NOT NULL,
-  PRIMARY KEY (job, item_index, phase),
-  CHECK ((output IS NULL) <> (error IS NULL))
-);
-CREATE TABLE idempotency_keys (
-  key TEXT PRIMARY KEY,
-  fingerprint TEXT NOT NULL,
-  job_id TEXT NOT NULL,
-  reply TEXT NOT NULL,
-  created_at TEXT NOT NULL
-);
-PRAGMA user_version = 1;
-COMMIT;
-"""
 
 
 class UnreadableStoreError(Exception):
@@ -132,16 +72,16 @@ class Store:
             self._opened.pop().close()
 
     def _prepare(self) -> None:
-        """Make the tables of a new file; leave a file of another version alone."""
+        """Bring a new or older file up to this engine's tables; leave a newer one alone."""
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, SCHEMA_VERSION):
+        if version > len(STEPS):
             raise UnreadableStoreError(
-                f"{self._path} has schema version {version}, this engine reads {SCHEMA_VERSION}: "
+                f"{self._path} has schema version {version}, this engine reads {len(STEPS)}: "
                 "use the engine that wrote it, or another data directory"
             )
         self._connection.execute("PRAGMA journal_mode = WAL")
-        if version == 0:
-            self._connection.executescript(_SCHEMA)
+        for number, step in enumerate(STEPS[version:], version + 1):
+            self._connection.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version = {number}; COMMIT;")
 
     def _transact(self, change: Callable[[sqlite3.Connection], T]) -> T:
         connection = self._connection

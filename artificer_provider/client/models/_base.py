@@ -2,13 +2,41 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    import pendulum
+
+    Instant: TypeAlias = pendulum.DateTime
+else:
+
+    def _instant(moment: datetime) -> datetime:
+        # Imported when the first moment is read: it would double what importing the client takes.
+        import pendulum
+
+        return pendulum.instance(moment)
+
+    #: A moment, a :class:`pendulum.DateTime` in Python.
+    Instant = Annotated[datetime, AfterValidator(_instant)]
+
+#: Names that camelCase alone would spell in another way than the engine does.
+_WIRE_NAMES = {
+    "use_rag": "useRAG",
+    "needs_ocr": "needsOCR",
+    "force_ocr": "forceOCR",
+    "estimated_ocr_cost": "estimatedOCRCost",
+}
 
 
 def wire_name(field: str) -> str:
     """Name a field as the engine spells it: ``use_rag`` is ``useRAG``, not ``useRag``."""
-    return {"use_rag": "useRAG"}.get(field, to_camel(field))
+    return _WIRE_NAMES.get(field, to_camel(field))
 
 
 class Reply(BaseModel):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field, JsonValue, StringConstraints
 
 from artificer_provider.client import limits
-from artificer_provider.client.models._base import Payload, Reply
-from artificer_provider.client.states import ItemStatus, JobStatus
+from artificer_provider.client.models._base import Instant, Payload, Reply
+from artificer_provider.client.states import InDoubt, ItemStatus, JobStatus
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=limits.MAX_NAME_CHARS)]
 
@@ -43,11 +42,18 @@ class BatchItem(Payload):
 
 
 class BatchOptions(Payload):
-    """How a job is run. An engine starts a new job at once unless ``auto_start`` is false."""
+    """
+    How a job is run. An engine starts a new job at once unless ``auto_start`` is false.
+
+    :param max_retries: how often an item that failed in a phase is tried again there; none unless given.
+    :param in_doubt: what becomes of a call under way when the engine died; it is repeated unless given.
+    """
 
     concurrency: Annotated[int, Field(ge=1, le=limits.MAX_CONCURRENCY)] | None = None
     checkpoint_frequency: Annotated[int, Field(ge=1, le=limits.MAX_CHECKPOINT_FREQUENCY)] | None = None
     auto_start: bool | None = None
+    max_retries: Annotated[int, Field(ge=0, le=limits.MAX_ITEM_RETRIES)] | None = None
+    in_doubt: InDoubt | None = None
 
 
 class CreateBatchJob(Payload):
@@ -61,7 +67,12 @@ class CreateBatchJob(Payload):
 
 
 class BatchJob(Reply):
-    """A job as it stands. What an engine does not say is None, never invented."""
+    """
+    A job as it stands. What an engine does not say is None, never invented.
+
+    :param in_doubt: how many calls were under way when the engine died, and may have been billed for nothing.
+    :param revision: a number that grows with every change of any job.
+    """
 
     id: str
     name: str
@@ -73,10 +84,11 @@ class BatchJob(Reply):
     current_phase: str | None = None
     cost_incurred: float | None = None
     tokens_used: int | None = None
-    created_at: datetime | None = None
-    started_at: datetime | None = None
-    completed_at: datetime | None = None
-    updated_at: datetime | None = None
+    in_doubt: int | None = None
+    created_at: Instant | None = None
+    started_at: Instant | None = None
+    completed_at: Instant | None = None
+    updated_at: Instant | None = None
     error: str | None = None
     revision: int | None = None
 
@@ -86,11 +98,17 @@ class ItemError(Reply):
 
     phase: str
     error: str
-    timestamp: datetime | None = None
+    timestamp: Instant | None = None
 
 
 class BatchJobResult(Reply):
-    """One item's row: every phase's answer, and which model gave it."""
+    """
+    One item's row: every phase's answer, and which model gave it.
+
+    :param phase_scores: what a validated phase's answer was given, 0 to 10.
+    :param attempts: how many calls were made for it, in all phases, and the retries among them.
+    :param in_doubt: how many of them were under way when the engine died.
+    """
 
     item_index: int
     input: str
@@ -99,10 +117,13 @@ class BatchJobResult(Reply):
     output: str | None = None
     phase_outputs: dict[str, str] = Field(default_factory=dict[str, str])
     phase_models: dict[str, str] = Field(default_factory=dict[str, str])
+    phase_scores: dict[str, float] = Field(default_factory=dict[str, float])
     errors: list[ItemError] = Field(default_factory=list[ItemError])
     cost_incurred: float | None = None
     tokens_used: int | None = None
     processing_time_ms: int | None = None
+    attempts: int | None = None
+    in_doubt: int | None = None
 
 
 class PhaseAnalytics(Reply):
@@ -126,3 +147,38 @@ class BatchAnalytics(Reply):
     cost_incurred: float | None = None
     tokens_used: int | None = None
     phases: list[PhaseAnalytics] = Field(default_factory=list[PhaseAnalytics])
+
+
+class DeletedJob(Reply):
+    """A job that is gone; an engine tells of it for a day."""
+
+    id: str
+    deleted_at: Instant
+    revision: int
+
+
+class JobChanges(Reply):
+    """
+    What changed since a cursor, the oldest change first.
+
+    :param next_cursor: what to ask with next, also when nothing changed.
+    :param has_more: whether there is more than fitted into this reply.
+    """
+
+    jobs: list[BatchJob] = Field(default_factory=list[BatchJob])
+    deleted: list[DeletedJob] = Field(default_factory=list[DeletedJob])
+    next_cursor: str
+    has_more: bool = False
+
+
+class CleanupCheckpoints(Payload):
+    """The body of ``POST /api/batch/cleanup``: which finished jobs to clean up after."""
+
+    older_than_days: Annotated[int, Field(ge=1, le=limits.MAX_CLEANUP_DAYS)] | None = None
+    status: JobStatus | None = None
+
+
+class CleanedCheckpoints(Reply):
+    """How many jobs were cleaned up after."""
+
+    cleaned_count: int
