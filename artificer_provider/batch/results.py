@@ -15,15 +15,6 @@ if TYPE_CHECKING:
     from artificer_provider.batch.plan import Json
     from artificer_provider.client.models.batch import BatchJobResult
 
-#: What a deployed engine says in place of an answer when its model failed (WIRE §6.6).
-APOLOGIES = (
-    "Sorry, I encountered an error. Please try again.",
-    "The AI service is taking too long to respond",
-    "Too many requests. Please wait",
-    "AI service configuration issue",
-    "AI service quota exceeded",
-    "Network connection issue",
-)
 _FIRST_FAILURES = 5
 
 
@@ -42,7 +33,7 @@ def judge(row: BatchJobResult, phases: tuple[str, ...]) -> RowStatus:
         return RowStatus.FAILED
     if row.status is not ItemStatus.COMPLETED or any(name not in row.phase_outputs for name in phases):
         return RowStatus.UNPROCESSED
-    if any(answer.startswith(APOLOGIES) for answer in row.phase_outputs.values()):
+    if row.is_apology:
         return RowStatus.APOLOGY
     return RowStatus.SUCCEEDED
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from functools import wraps
@@ -27,60 +27,155 @@ class Repeat(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """How a call looks on the ``rest`` wire."""
+    """
+    How a call looks on the ``rest`` wire.
+
+    :param body: a checked model, or JSON in which a :class:`~.bodies.Base64Source` may stand for a string.
+    """
 
     method: str
     path: str
     params: Mapping[str, str | int | None] = field(default_factory=dict[str, "str | int | None"])
-    body: Payload | None = None
+    body: Payload | Mapping[str, object] | None = None
     idempotency_key: str | None = None
+    accept: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Trpc:
+    """
+    How a call looks on the ``trpc`` wire (WIRE §2).
+
+    :param method: GET for a query, POST for a mutation.
+    :param said: a checked model, JSON, or a bare string.
+    :param read: makes of the answer what ``rest`` would have said.
+    :param not_carried: what was asked for and has no field on this wire: refused, never dropped.
+    """
+
+    method: str
+    procedure: str
+    said: Payload | Mapping[str, object] | str | None = None
+    read: Callable[[Any], object] | None = None
+    not_carried: Sequence[str] = ()
+
+
+def query(
+    procedure: str,
+    said: Payload | Mapping[str, object] | str | None = None,
+    *,
+    read: Callable[[Any], object] | None = None,
+    not_carried: Sequence[str] = (),
+) -> Trpc:
+    """Ask something over ``trpc``."""
+    return Trpc("GET", procedure, said, read, not_carried)
+
+
+def mutation(
+    procedure: str,
+    said: Payload | Mapping[str, object] | str | None = None,
+    *,
+    read: Callable[[Any], object] | None = None,
+    not_carried: Sequence[str] = (),
+) -> Trpc:
+    """Change something over ``trpc``."""
+    return Trpc("POST", procedure, said, read, not_carried)
 
 
 @dataclass(frozen=True, slots=True)
 class Request(Generic[T]):
     """
-    One call, not yet made.
+    One call, not yet made, as it looks on either wire.
 
     :param doing: what it is about, for the sentence of an error: ``starting job 'job_1'``.
     :param into: the type of what comes back.
+    :param trpc: a path where this wire has the call beside its procedures.
+    :param timeout: seconds to wait for the reply, where that differs from the client's.
     """
 
     doing: str
     into: type[T]
     rest: Rest
+    trpc: Trpc | Rest
     repeat: Repeat = Repeat.ALWAYS
     job_id: str | None = None
+    timeout: float | None = None
+
+
+class Many(Generic[T]):
+    """What is iterated over: :class:`PagesOf`, :class:`RowsOf` or :class:`Then`."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
-class PageOf(Request[list[T]]):
-    """One page of a list, and where it begins."""
+class PagesOf(Many[T]):
+    """
+    A list that is asked for a page at a time.
 
+    :param at: the call for the page that begins at an offset.
+    :param size: rows on a full page; one that is not full is the last.
+    """
+
+    at: Callable[[int], Request[list[T]]]
+    size: int
     offset: int = 0
-    limit: int = 100
 
-    def after(self, rows: list[T], total: int | None) -> PageOf[T] | None:
-        """
-        Ask for what follows the rows of this page; None when there is nothing.
+    @property
+    def request(self) -> Request[list[T]]:
+        """The call for this page."""
+        return self.at(self.offset)
 
-        :param total: how many rows there are in all. Without it, a full page may have a next one.
-        """
-        seen = self.offset + len(rows)
-        if not rows or (seen >= total if total is not None else len(rows) < self.limit):
-            return None
-        rest = replace(self.rest, params={**self.rest.params, "offset": seen})
-        return replace(self, rest=rest, offset=seen)
+    def after(self, found: list[T]) -> PagesOf[T] | None:
+        """Turn to the next page, when there can be one."""
+        return replace(self, offset=self.offset + len(found)) if len(found) >= self.size else None
+
+
+@dataclass(frozen=True, slots=True)
+class RowsOf(Many[T]):
+    """
+    A reply whose rows are read while they arrive.
+
+    :param at: the call for the rows from an offset on; ``trpc`` knows no offset and gives them all.
+    :param row: the type of one row.
+    :param trpc_rows: where the rows are in what ``trpc`` answers.
+    :param trpc_read: makes of one of its rows what ``rest`` would have said.
+    """
+
+    at: Callable[[int], Request[list[T]]]
+    row: type[T]
+    trpc_rows: str
+    trpc_read: Callable[[Any], object]
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Sleep:
-    """Let some time pass before the next step."""
+    """
+    Let some time pass before the next step.
+
+    :param after: what went wrong, where this is a pause before it is tried again.
+    """
 
     seconds: float
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Do something that takes time on this machine, and never on an event loop."""
+
+    do: Callable[[], Any]
 
 
 # A flow yields its steps and is sent their results: written once, driven by either client.
-Flow = Generator["Request[Any] | Sleep", Any, T]
+Flow = Generator["Request[Any] | Sleep | Work", Any, T]
+
+
+@dataclass(frozen=True, slots=True)
+class Then(Many[T]):
+    """What is iterated over once the steps that lead to it are made."""
+
+    steps: Flow[Many[T]]
 
 
 class Client(ABC):
@@ -95,8 +190,8 @@ class Client(ABC):
         """Make the calls of a flow, one after the other."""
 
     @abstractmethod
-    def pages(self, page: PageOf[T]) -> Iterator[T]:
-        """Iterate over the rows of a list, asking for a page at a time."""
+    def iterate(self, many: Many[T]) -> Iterator[T]:
+        """Iterate over what is too much for one reply, or for memory."""
 
 
 class AsyncClient(ABC):
@@ -111,8 +206,8 @@ class AsyncClient(ABC):
         """Make the calls of a flow, one after the other."""
 
     @abstractmethod
-    def pages(self, page: PageOf[T]) -> AsyncIterator[T]:
-        """Iterate over the rows of a list, asking for a page at a time."""
+    def iterate(self, many: Many[T]) -> AsyncIterator[T]:
+        """Iterate over what is too much for one reply, or for memory."""
 
 
 class Resource(Generic[C]):
@@ -169,10 +264,10 @@ class flow(_Verb[P, Flow[T]]):  # noqa: N801 - a decorator, used like a function
         return self.bind(resource)
 
 
-class pages(_Verb[P, PageOf[T]]):  # noqa: N801 - a decorator, used like a function
-    """A list of any length: ``for row in client.batch.iter_results(…)``, and the same with ``async for``."""
+class many(_Verb[P, Many[T]]):  # noqa: N801 - a decorator, used like a function
+    """Any number of things: ``for row in client.batch.iter_results(…)``, and the same with ``async for``."""
 
-    carried_by = "pages"
+    carried_by = "iterate"
 
     @overload
     def __get__(self, resource: Resource[Client], owner: object) -> Callable[P, Iterator[T]]: ...

@@ -1,98 +1,145 @@
-"""The two clients: pool, timeouts, key. The only importer of httpx, so that another one costs one file."""
+"""The two clients: the same calls, one waiting for each, the other awaiting it."""
 
 from __future__ import annotations
 
-import asyncio
-import os
+import logging
 import time
-from functools import partial
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from abc import abstractmethod
+from copy import copy
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
-import httpx
-
-from artificer_provider import __version__
-from artificer_provider.client._core import AsyncClient, Client, Flow, PageOf, Request, Sleep
-from artificer_provider.client._retry import Outcome, attempts
-from artificer_provider.client.dialects.rest import WireReply, WireRequest
-from artificer_provider.client.errors import (
-    ArtificerConnectionError,
-    ArtificerTimeoutError,
-    ConfigurationError,
-    ReplyError,
+from artificer_provider.client._core import (
+    AsyncClient,
+    Client,
+    Flow,
+    Many,
+    PagesOf,
+    Request,
+    RowsOf,
+    Sleep,
+    Then,
+    Work,
 )
-from artificer_provider.client.resources.batch import Batch
-from artificer_provider.client.resources.health import health
+from artificer_provider.client._line import Line
+from artificer_provider.client._retry import Outcome, Patience, RowStream, attempts
+from artificer_provider.client._settings import Options, Seconds, address
+from artificer_provider.client._transport import AsyncPools, Call, Pools
+from artificer_provider.client.dialects.detect import DETECTING, detect
+from artificer_provider.client.errors import ArtificerConnectionError, ArtificerError
+from artificer_provider.client.resources import Resources
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
     from types import TracebackType
 
+    import httpx
+
+    from artificer_provider.client._pace import Limiter
+    from artificer_provider.client.dialects.wire import Dialect, WireRequest
     from artificer_provider.client.models.health import Health
 
 T = TypeVar("T")
-Step = TypeVar("Step", WireRequest, Request[Any])
-Brought = TypeVar("Brought")
+H = TypeVar("H")
+AnyPools = TypeVar("AnyPools", Pools, AsyncPools)
 
-DEFAULT_BASE_URL = "http://localhost:3001"
-DEFAULT_TIMEOUT = 30.0
-DEFAULT_RETRIES = 2
-MAX_REPLY_BYTES = 256 * 1024 * 1024
-
-# Exceptions that prove that not a byte of the call was sent.
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+log = logging.getLogger("artificer_provider.client")
 
 
-class Artificer(Client):
-    """
-    A client for one engine. Use it in a ``with`` block, or call :meth:`close`.
-
-    :param api_key: sent as a bearer token; default ``ARTIFICER_API_KEY``. An engine without keys needs none.
-    :param base_url: where the engine is; default ``ARTIFICER_BASE_URL``, else ``http://localhost:3001``.
-    :param timeout: seconds without a byte, and to connect, after which a call counts as failed.
-    :param retries: how often a call that failed in passing is sent again.
-    :param http_client: an ``httpx.Client`` of your own (proxy, TLS, pool); it is not closed here.
-    """
+class _Made(Generic[H, AnyPools]):
+    """How either client is made; ``H`` is the httpx client that its user may bring."""
 
     def __init__(
         self,
         api_key: str | None = None,
         base_url: str | None = None,
         *,
-        timeout: float = DEFAULT_TIMEOUT,
-        retries: int = DEFAULT_RETRIES,
-        http_client: httpx.Client | None = None,
+        dialect: str = "auto",
+        timeout: Seconds | None = None,
+        retries: int | None = None,
+        deadline: Seconds | None = None,
+        rate_budget: int | None = None,
+        limiter: Limiter | None = None,
+        http_client: H | None = None,
     ) -> None:
-        self._base_url = _base_url(base_url)
-        self._headers = _headers(api_key)
-        self._retries = retries
-        self._owned = http_client is None
-        self._http = http_client or httpx.Client(timeout=timeout)
-        self.batch = Batch[Client](self)
+        self._options = Options().but(timeout, retries, deadline)
+        self._line = Line(address(base_url, api_key, dialect), rate_budget, limiter)
+        self._pools: AnyPools = self._new_pools(http_client)
+
+    @abstractmethod
+    def _new_pools(self, given: H | None) -> AnyPools: ...
+
+    def with_options(
+        self, *, timeout: Seconds | None = None, retries: int | None = None, deadline: Seconds | None = None
+    ) -> Self:
+        """
+        Make a client that differs in what is given, and shares connections and rate budget with this one.
+
+        :param timeout: as for the client, and so are the others.
+        """
+        twin = copy(self)
+        # The nouns that were used already know this client, and not the other.
+        for noun in [name for name in vars(twin) if not name.startswith("_")]:
+            delattr(twin, noun)
+        twin._options = self._options.but(timeout, retries, deadline)  # noqa: SLF001 - of this class
+        return twin
+
+    def _begin(self) -> Patience:
+        return self._options.patience(time.monotonic)
+
+    def _call(self, request: Request[Any], wire: WireRequest, patience: Patience) -> Call:
+        return Call(self._line, self._options, request, wire, patience)
+
+
+class Artificer(_Made["httpx.Client", Pools], Resources[Client], Client):
+    """
+    A client for one engine. Use it in a ``with`` block, or call :meth:`close`. Threads can share it.
+
+    :param api_key: sent as a bearer token; default ``ARTIFICER_API_KEY``. An engine without keys needs none.
+    :param base_url: where the engine is; default ``ARTIFICER_BASE_URL``, else ``http://localhost:3001``.
+    :param dialect: ``rest``, ``trpc``, or ``auto``, which asks the engine once.
+    :param timeout: seconds without a byte, and to connect, after which a try counts as failed; default 30.
+    :param retries: how often a call that failed in passing is sent again; default 2.
+    :param deadline: seconds for a whole call with all its retries and pauses; no limit unless given.
+    :param rate_budget: calls a minute at most; default 80 % of the engine's limit, where that is known.
+    :param limiter: says itself when the next call may go out, in place of ``rate_budget``.
+    :param http_client: an ``httpx.Client`` of your own (proxy, TLS, pool); it is not closed here.
+    :raises ConfigurationError: when a value cannot be used. Making a client sends nothing.
+    """
+
+    def _new_pools(self, given: httpx.Client | None) -> Pools:
+        return Pools(given)
 
     def health(self) -> Health:
         """Ask the engine how it is. Needs no key."""
+        from artificer_provider.client.resources.health import health
+
         return self.send(health())
 
     def send(self, request: Request[T]) -> T:
         """Make one call, again where that is allowed, and return what it brings."""
-        return self._send(request)[0]
+        patience = self._begin()
+        steps = attempts(request, self._dialect(patience), patience)
+        return _drive(steps, lambda wire: self._exchange(self._call(request, wire, patience)))
 
     def run(self, steps: Flow[T]) -> T:
         """Make the calls of a flow, one after the other."""
-        return _drive(steps, self.send)
+        return _drive(steps, lambda step: step.do() if isinstance(step, Work) else self.send(step))
 
-    def pages(self, page: PageOf[T]) -> Iterator[T]:
-        """Iterate over the rows of a list, asking for a page at a time."""
-        ahead: PageOf[T] | None = page
-        while ahead is not None:
-            rows, reply = self._send(ahead)
-            yield from rows
-            ahead = ahead.after(rows, _total(reply))
+    def iterate(self, many: Many[T]) -> Iterator[T]:
+        """Iterate over what is too much for one reply, or for memory."""
+        while isinstance(many, Then):
+            many = self.run(many.steps)
+        if isinstance(many, RowsOf):
+            yield from self._rows(many)
+        page = many if isinstance(many, PagesOf) else None
+        while page is not None:
+            found = self.send(page.request)
+            yield from found
+            page = page.after(found)
 
     def close(self) -> None:
-        """Close the connections."""
-        if self._owned:
-            self._http.close()
+        """Close the connections, which clients made by :meth:`with_options` use too."""
+        self._pools.close()
 
     def __enter__(self) -> Self:
         return self
@@ -102,68 +149,89 @@ class Artificer(Client):
     ) -> None:
         self.close()
 
-    def _send(self, request: Request[T]) -> tuple[T, WireReply]:
-        return _drive(attempts(request, self._retries), partial(self._exchange, request))
+    def _dialect(self, patience: Patience) -> Dialect:
+        if (known := self._line.dialect) is not None:
+            return known
+        with self._pools.lock:
+            if (known := self._line.dialect) is None:
+                known = self._line.dialect = _drive(
+                    detect(patience), lambda wire: self._exchange(self._call(DETECTING, wire, patience))
+                )
+            return known
 
-    def _exchange(self, request: Request[Any], wire: WireRequest) -> Outcome:
+    def _exchange(self, call: Call) -> Outcome:
         try:
-            with self._http.stream(**_arguments(self._base_url, self._headers, wire)) as response:
-                body = bytearray()
-                for chunk in response.iter_bytes():
-                    _grow(body, chunk, request)
-                return _reply(response, body)
-        except httpx.HTTPError as error:
-            return _connection_error(request, self._base_url, error)
+            return self._pools.whole(call)
+        except ArtificerConnectionError as error:
+            return error
+
+    def _rows(self, rows: RowsOf[T]) -> Iterator[T]:
+        patience = self._begin()
+        stream = RowStream(rows, self._dialect(patience), patience)
+        while True:
+            call = self._call(stream.request, stream.wire(), patience)
+            try:
+                with self._pools.open(call) as response:
+                    if not response.is_success:
+                        raise stream.refusal(self._pools.read(call, response))
+                    stream.begin(response.headers.get("content-type", ""))
+                    for piece in response.iter_bytes():
+                        yield from stream.feed(piece)
+                    stream.finish()
+                    return
+            except ArtificerError as error:
+                pause = stream.wait(error)
+            _sleep(pause)
 
 
-class AsyncArtificer(AsyncClient):
+class AsyncArtificer(_Made["httpx.AsyncClient", AsyncPools], Resources[AsyncClient], AsyncClient):
     """
     :class:`Artificer` for ``await``. Use it in an ``async with`` block, or await :meth:`aclose`.
 
-    The arguments are the same, but that ``http_client`` is an ``httpx.AsyncClient``.
+    The arguments are the same, but that ``http_client`` is an ``httpx.AsyncClient``. At most 32 calls are
+    under way at once; more wait for their turn.
     """
 
-    def __init__(
-        self,
-        api_key: str | None = None,
-        base_url: str | None = None,
-        *,
-        timeout: float = DEFAULT_TIMEOUT,
-        retries: int = DEFAULT_RETRIES,
-        http_client: httpx.AsyncClient | None = None,
-    ) -> None:
-        self._base_url = _base_url(base_url)
-        self._headers = _headers(api_key)
-        self._retries = retries
-        self._owned = http_client is None
-        self._http = http_client or httpx.AsyncClient(timeout=timeout)
-        self.batch = Batch[AsyncClient](self)
+    def _new_pools(self, given: httpx.AsyncClient | None) -> AsyncPools:
+        return AsyncPools(given)
 
     async def health(self) -> Health:
         """Ask the engine how it is. Needs no key."""
+        from artificer_provider.client.resources.health import health
+
         return await self.send(health())
 
     async def send(self, request: Request[T]) -> T:
         """Make one call, again where that is allowed, and return what it brings."""
-        return (await self._send(request))[0]
+        patience = self._begin()
+        steps = attempts(request, await self._dialect(patience), patience)
+        return await _adrive(steps, lambda wire: self._exchange(self._call(request, wire, patience)))
 
     async def run(self, steps: Flow[T]) -> T:
         """Make the calls of a flow, one after the other."""
-        return await _adrive(steps, self.send)
+        import asyncio
 
-    async def pages(self, page: PageOf[T]) -> AsyncIterator[T]:
-        """Iterate over the rows of a list, asking for a page at a time."""
-        ahead: PageOf[T] | None = page
-        while ahead is not None:
-            rows, reply = await self._send(ahead)
-            for row in rows:
+        return await _adrive(
+            steps, lambda step: asyncio.to_thread(step.do) if isinstance(step, Work) else self.send(step)
+        )
+
+    async def iterate(self, many: Many[T]) -> AsyncGenerator[T]:
+        """Iterate over what is too much for one reply, or for memory."""
+        while isinstance(many, Then):
+            many = await self.run(many.steps)
+        if isinstance(many, RowsOf):
+            async for row in self._rows(many):
                 yield row
-            ahead = ahead.after(rows, _total(reply))
+        page = many if isinstance(many, PagesOf) else None
+        while page is not None:
+            found = await self.send(page.request)
+            for one in found:
+                yield one
+            page = page.after(found)
 
     async def aclose(self) -> None:
-        """Close the connections."""
-        if self._owned:
-            await self._http.aclose()
+        """Close the connections, which clients made by :meth:`with_options` use too."""
+        await self._pools.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -173,111 +241,92 @@ class AsyncArtificer(AsyncClient):
     ) -> None:
         await self.aclose()
 
-    async def _send(self, request: Request[T]) -> tuple[T, WireReply]:
-        return await _adrive(attempts(request, self._retries), partial(self._exchange, request))
+    async def _dialect(self, patience: Patience) -> Dialect:
+        if (known := self._line.dialect) is not None:
+            return known
+        async with self._pools.lock:
+            if (known := self._line.dialect) is None:
+                known = self._line.dialect = await _adrive(
+                    detect(patience), lambda wire: self._exchange(self._call(DETECTING, wire, patience))
+                )
+            return known
 
-    async def _exchange(self, request: Request[Any], wire: WireRequest) -> Outcome:
+    async def _exchange(self, call: Call) -> Outcome:
         try:
-            async with self._http.stream(**_arguments(self._base_url, self._headers, wire)) as response:
-                body = bytearray()
-                async for chunk in response.aiter_bytes():
-                    _grow(body, chunk, request)
-                return _reply(response, body)
-        except httpx.HTTPError as error:
-            return _connection_error(request, self._base_url, error)
+            return await self._pools.whole(call)
+        except ArtificerConnectionError as error:
+            return error
+
+    async def _rows(self, rows: RowsOf[T]) -> AsyncGenerator[T]:
+        patience = self._begin()
+        stream = RowStream(rows, await self._dialect(patience), patience)
+        while True:
+            call = self._call(stream.request, stream.wire(), patience)
+            try:
+                async with self._pools.open(call) as response:
+                    if not response.is_success:
+                        raise stream.refusal(await self._pools.read(call, response))
+                    stream.begin(response.headers.get("content-type", ""))
+                    async for piece in response.aiter_bytes():
+                        for row in stream.feed(piece):
+                            yield row
+                    stream.finish()
+                    return
+            except ArtificerError as error:
+                pause = stream.wait(error)
+            await _asleep(pause)
 
 
-def _base_url(given: str | None) -> str:
-    url = (given or os.environ.get("ARTIFICER_BASE_URL") or DEFAULT_BASE_URL).rstrip("/")
-    try:
-        parts = httpx.URL(url)
-    except httpx.InvalidURL:
-        parts = httpx.URL()
-    if parts.scheme not in ("http", "https") or not parts.host:
-        raise ConfigurationError(f"The base URL {url!r} is not one: write http://host:port or https://host.")
-    if parts.userinfo:
-        raise ConfigurationError("The base URL holds a user or a password: give the key as api_key instead.")
-    return url
-
-
-def _headers(api_key: str | None) -> dict[str, str]:
-    key = (api_key or os.environ.get("ARTIFICER_API_KEY") or "").strip()
-    headers = {"User-Agent": f"airflow-provider-artificer/{__version__}"}
-    if key:
-        if not (key.isascii() and key.isprintable()):
-            raise ConfigurationError("The API key holds characters that no header can carry.")
-        headers["Authorization"] = f"Bearer {key}"
-    return headers
-
-
-def _arguments(base_url: str, headers: dict[str, str], wire: WireRequest) -> dict[str, Any]:
-    return {
-        "method": wire.method,
-        "url": base_url + wire.path,
-        "params": wire.params or None,
-        "headers": {**headers, **wire.headers},
-        "content": wire.content,
-        "follow_redirects": False,  # the key must not follow to another host
-    }
-
-
-def _grow(body: bytearray, chunk: bytes, request: Request[Any]) -> None:
-    body += chunk
-    if len(body) > MAX_REPLY_BYTES:
-        raise ReplyError(
-            f"Failed {request.doing}: the reply is over {MAX_REPLY_BYTES // 2**20} MiB and was cut off.",
-            job_id=request.job_id,
-        )
-
-
-def _reply(response: httpx.Response, body: bytearray) -> WireReply:
-    return WireReply(response.status_code, {k.lower(): v for k, v in response.headers.items()}, bytes(body))
-
-
-def _total(reply: WireReply) -> int | None:
-    count = reply.headers.get("x-total-count", "")
-    return int(count) if count.isdecimal() else None
-
-
-def _connection_error(
-    request: Request[Any], base_url: str, error: httpx.HTTPError
-) -> ArtificerConnectionError:
-    sent = not isinstance(error, _NOT_SENT)
-    kind = ArtificerTimeoutError if isinstance(error, httpx.TimeoutException) else ArtificerConnectionError
-    what = "did not answer in time" if kind is ArtificerTimeoutError else "cannot be reached"
-    if sent and kind is ArtificerConnectionError:
-        what = "closed the connection"
-    reason = str(error) or type(error).__name__
-    return kind(
-        f"Failed {request.doing}: the engine at {base_url} {what} ({reason}).",
-        sent=sent,
-        job_id=request.job_id,
-    )
-
-
-def _drive(steps: Generator[Step | Sleep, Brought, T], do: Callable[[Step], Brought]) -> T:
+def _drive(steps: Generator[Any, Any, T], do: Callable[[Any], object]) -> T:
     """Carry out the steps of a generator, sending it what each brings, until it returns."""
     try:
         step = next(steps)
         while True:
             if isinstance(step, Sleep):
-                time.sleep(step.seconds)
+                _sleep(step)
                 step = next(steps)
+                continue
+            try:
+                brought = do(step)
+            except ArtificerError as error:
+                step = steps.throw(error)
             else:
-                step = steps.send(do(step))
+                step = steps.send(brought)
     except StopIteration as stop:
         return cast("T", stop.value)
 
 
-async def _adrive(steps: Generator[Step | Sleep, Brought, T], do: Callable[[Step], Awaitable[Brought]]) -> T:
+async def _adrive(steps: Generator[Any, Any, T], do: Callable[[Any], Awaitable[object]]) -> T:
     """Carry out the steps of a generator, awaiting what each brings, until it returns."""
     try:
         step = next(steps)
         while True:
             if isinstance(step, Sleep):
-                await asyncio.sleep(step.seconds)
+                await _asleep(step)
                 step = next(steps)
+                continue
+            try:
+                brought = await do(step)
+            except ArtificerError as error:
+                step = steps.throw(error)
             else:
-                step = steps.send(await do(step))
+                step = steps.send(brought)
     except StopIteration as stop:
         return cast("T", stop.value)
+
+
+def _sleep(pause: Sleep) -> None:
+    time.sleep(_told(pause))
+
+
+async def _asleep(pause: Sleep) -> None:
+    import asyncio
+
+    await asyncio.sleep(_told(pause))
+
+
+def _told(pause: Sleep) -> float:
+    """Say that a call is tried again, and give the seconds until then."""
+    if pause.after:
+        log.info("%s; trying again in %.1f s.", pause.after, pause.seconds)
+    return pause.seconds

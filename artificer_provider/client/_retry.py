@@ -1,18 +1,27 @@
-"""The retry policy, as a generator: no I/O, no sleep, no clock of its own."""
+"""The retry policy, as generators: no I/O, no sleep, no clock of their own."""
 
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from artificer_provider.client._core import Repeat, Request, Sleep
-from artificer_provider.client.dialects import rest
-from artificer_provider.client.errors import ArtificerConnectionError, ArtificerError, RateLimitError
+from artificer_provider.client._core import Repeat, Request, RowsOf, Sleep
+from artificer_provider.client.dialects.wire import WireReply
+from artificer_provider.client.errors import (
+    ArtificerConnectionError,
+    ArtificerError,
+    ArtificerTimeoutError,
+    RateLimitError,
+    ReplyError,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
+
+    from artificer_provider.client.dialects.wire import Dialect, WireRequest
 
 T = TypeVar("T")
 
@@ -20,33 +29,145 @@ FIRST_DELAY = 0.5
 MAX_DELAY = 8.0
 MAX_RETRY_AFTER = 120.0
 
-Outcome = rest.WireReply | ArtificerConnectionError
+Outcome = WireReply | ArtificerConnectionError
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """
+    How long a call is tried for.
+
+    :param retries: how often it is sent again at most.
+    :param give_up_at: the moment of ``clock`` at which the whole call is over; None for never.
+    """
+
+    retries: int
+    clock: Callable[[], float]
+    give_up_at: float | None = None
+
+    def left(self) -> float | None:
+        """How many seconds the call still has; None when it has all of them."""
+        return None if self.give_up_at is None else self.give_up_at - self.clock()
+
+    def check(self, request: Request[Any]) -> None:
+        """
+        Refuse to go on with a call that has no time left.
+
+        :raises ArtificerTimeoutError: then.
+        """
+        left = self.left()
+        if left is not None and left <= 0:
+            raise ArtificerTimeoutError(
+                f"Failed {request.doing}: the deadline was over before the reply was whole.",
+                sent=True,
+                job_id=request.job_id,
+            )
+
+    def wait(self, doing: str, repeat: Repeat, error: ArtificerError, attempt: int) -> Sleep:
+        """
+        Say how long to wait before the call is sent again.
+
+        :raises ArtificerError: the error itself, when the call must not be sent again.
+        """
+        delay = delay_before_retry(repeat, error, attempt)
+        if delay is None or attempt >= self.retries:
+            raise error
+        left = self.left()
+        if left is not None and delay >= left:
+            raise error
+        return Sleep(delay, f"Failed {doing} ({type(error).__name__})")
 
 
 def attempts(
-    request: Request[T], retries: int
-) -> Generator[rest.WireRequest | Sleep, Outcome, tuple[T, rest.WireReply]]:
+    request: Request[T], dialect: Dialect, patience: Patience
+) -> Generator[WireRequest | Sleep, Outcome, T]:
     """
-    Yield what to do next, be sent how it went, and return the result with the reply it came in.
+    Yield what to do next, be sent how it went, and return what the call brought.
 
-    :param retries: how often a call is sent again at most.
     :raises ArtificerError: what the last attempt ended with.
     """
-    wire = rest.encode(request)
+    wire = dialect.encode(request)
     attempt = 0
     while True:
         outcome = yield wire
-        if isinstance(outcome, rest.WireReply):
-            if outcome.status < HTTPStatus.MULTIPLE_CHOICES:
-                return rest.decode(request, outcome), outcome
-            error: ArtificerError = rest.refusal(request, outcome, datetime.now(UTC))
-        else:
+        error: ArtificerError
+        if isinstance(outcome, ArtificerConnectionError):
             error = outcome
-        delay = delay_before_retry(request.repeat, error, attempt)
-        if delay is None or attempt >= retries:
-            raise error
+        elif outcome.status < HTTPStatus.MULTIPLE_CHOICES:
+            return dialect.decode(request, outcome)
+        else:
+            error = dialect.refusal(request, outcome, datetime.now(UTC))
+        yield patience.wait(request.doing, request.repeat, error, attempt)
         attempt += 1
-        yield Sleep(delay)
+
+
+class RowStream(Generic[T]):
+    """
+    The rows of a reply while they arrive, over as many replies as it takes.
+
+    A reply that is cut goes on where it was: from an offset where the wire has one, else past the rows that
+    were handed on already. Rows that arrive give the call its retries back.
+    """
+
+    def __init__(self, rows: RowsOf[T], dialect: Dialect, patience: Patience) -> None:
+        self._rows = rows
+        self._dialect = dialect
+        self._patience = patience
+        self._next = rows.offset
+        self._attempt = 0
+
+    @property
+    def request(self) -> Request[list[T]]:
+        """The call for the rows that are still to come."""
+        return self._rows.at(self._next if self._dialect.resumes else 0)
+
+    def wire(self) -> WireRequest:
+        """Write that call."""
+        return self._dialect.encode(self.request)
+
+    def begin(self, content_type: str) -> None:
+        """Take up a good reply."""
+        self._parser = self._dialect.row_parser(self._rows, self.request.doing, content_type)
+        self._known = 0 if self._dialect.resumes else self._next
+
+    def feed(self, piece: bytes) -> list[T]:
+        """
+        Give the rows that a piece of the body completes and that were not given before.
+
+        :raises ReplyError: when they are none.
+        """
+        found = self._parser.feed(piece)
+        fresh = found[self._known :]
+        self._known -= len(found) - len(fresh)
+        if fresh:
+            self._next += len(fresh)
+            self._attempt = 0
+        return fresh
+
+    def finish(self) -> None:
+        """
+        End a reply.
+
+        :raises ReplyError: when it is not whole; that is worth another try.
+        """
+        try:
+            self._parser.finish()
+        except ReplyError as cut:
+            raise ReplyError(cut.message, retryable=True, job_id=self.request.job_id) from None
+
+    def refusal(self, reply: WireReply) -> ArtificerError:
+        """Make the error that a reply with an error status stands for."""
+        return self._dialect.refusal(self.request, reply, datetime.now(UTC))
+
+    def wait(self, error: ArtificerError) -> Sleep:
+        """
+        Say how long to wait before the rest is asked for.
+
+        :raises ArtificerError: the error itself, when it must not be.
+        """
+        pause = self._patience.wait(self.request.doing, Repeat.ALWAYS, error, self._attempt)
+        self._attempt += 1
+        return pause
 
 
 def delay_before_retry(repeat: Repeat, error: ArtificerError, attempt: int) -> float | None:

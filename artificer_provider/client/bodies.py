@@ -149,6 +149,23 @@ def check_size(source: Base64Source, limit: int, what: str) -> None:
         )
 
 
+def first_bytes(source: Source, count: int) -> bytes:
+    """
+    Read how a document begins, and leave a file object where it stands.
+
+    :raises ConfigurationError: when it cannot be read.
+    """
+    document = Base64Source(source)
+    try:
+        with _opened(source) as file:
+            begin = file.tell()
+            first = _read_fully(file, count)
+            file.seek(begin)
+            return first
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{document!r} cannot be read: {_reason(error)}") from None
+
+
 def _extent(source: Source) -> tuple[int, int]:
     """Tell where a source begins, and how many bytes it has from there, without reading it."""
     if isinstance(source, bytes):

@@ -5,9 +5,12 @@ What can go wrong with a call, as a tree.
 
     ArtificerError
     ├── ConfigurationError            nothing was sent: an argument or a setting is wrong
+    │   └── NotCarriedError           the dialect has no field for something that was asked for
     ├── ArtificerConnectionError      no reply: refused, cut, unknown host
     │   └── ArtificerTimeoutError     no reply in time
-    ├── ReplyError                    a reply that is none of this API
+    ├── ReplyError                    a reply that is none of this API, or was cut
+    ├── EngineAnswerError             a reply in which the engine apologises instead of answering
+    ├── JobFailedError                a job that was waited for did not complete
     ├── WaitTimeoutError              the job has not ended in the time given; it goes on
     └── StatusError                   the engine said no
         ├── InvalidRequestError       400, 413, 422
@@ -22,6 +25,12 @@ What can go wrong with a call, as a tree.
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from artificer_provider.client.states import JobStatus
 
 
 class ArtificerError(Exception):
@@ -41,7 +50,31 @@ class ArtificerError(Exception):
 
 
 class ConfigurationError(ArtificerError):
-    """Nothing was sent: an argument or a setting is wrong, and the message names it."""
+    """
+    Nothing was sent: an argument or a setting is wrong, and the message names it.
+
+    :param problems: all that is wrong, each as where it is and what it is; the message tells the first ten.
+    """
+
+    def __init__(self, message: str, *, problems: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+
+
+#: How a missing idempotency key is named among the fields of a :class:`NotCarriedError`.
+IDEMPOTENCY_KEY = "Idempotency-Key"
+
+
+class NotCarriedError(ConfigurationError):
+    """
+    Nothing was sent: the engine's dialect has no field for something that was asked for.
+
+    :param fields: what cannot be said, as the ``rest`` wire spells it.
+    """
+
+    def __init__(self, message: str, *, fields: Sequence[str]) -> None:
+        super().__init__(message)
+        self.fields = tuple(fields)
 
 
 class ArtificerConnectionError(ArtificerError):
@@ -64,8 +97,40 @@ class ReplyError(ArtificerError):
     """A reply came that is none of this API: HTML, a cut body, a field of another type."""
 
 
+class EngineAnswerError(ArtificerError):
+    """
+    The engine says that all is well, and gives an apology or a blank instead of an answer (WIRE §5, §6.6).
+
+    :param answer: what it gave.
+    """
+
+    def __init__(self, message: str, *, answer: str, job_id: str | None = None) -> None:
+        super().__init__(message, retryable=True, job_id=job_id)
+        self.answer = answer
+
+
+class JobFailedError(ArtificerError):
+    """
+    A job that was waited for is FAILED or CANCELLED. Rows that are done are kept on the engine.
+
+    :param status: what became of it.
+    """
+
+    def __init__(self, message: str, *, job_id: str, status: JobStatus) -> None:
+        super().__init__(message, job_id=job_id)
+        self.status = status
+
+
 class WaitTimeoutError(ArtificerError):
-    """The job has not ended in the time given. It goes on, and can be waited for again."""
+    """
+    The job has not ended in the time given. It goes on, and can be waited for again.
+
+    :param last_status: where it stood when it was last seen; None when it was never seen.
+    """
+
+    def __init__(self, message: str, *, job_id: str, last_status: JobStatus | None) -> None:
+        super().__init__(message, retryable=True, job_id=job_id)
+        self.last_status = last_status
 
 
 class StatusError(ArtificerError):
@@ -74,8 +139,10 @@ class StatusError(ArtificerError):
 
     :param status_code: the HTTP status.
     :param code: the engine's own word for it, such as ``idempotency_mismatch``.
+    :param reason: what the engine said, in its own words.
     :param request_id: what to look for in the engine's log.
     :param retry_after: seconds to wait, where the engine said so.
+    :param body: the reply as it came, cut after 2,000 characters.
     """
 
     def __init__(
@@ -84,15 +151,23 @@ class StatusError(ArtificerError):
         *,
         status_code: int,
         code: str | None = None,
+        reason: str = "",
         request_id: str | None = None,
         retry_after: float | None = None,
+        body: str = "",
         job_id: str | None = None,
     ) -> None:
-        super().__init__(message, retryable=status_code in RETRYABLE_STATUSES, job_id=job_id)
+        # 409 with a time to wait: the first call under the same idempotency key is not over yet.
+        in_passing = status_code in RETRYABLE_STATUSES or (
+            status_code == CONFLICT and retry_after is not None
+        )
+        super().__init__(message, retryable=in_passing, job_id=job_id)
         self.status_code = status_code
         self.code = code
+        self.reason = reason
         self.request_id = request_id
         self.retry_after = retry_after
+        self.body = body
 
 
 class InvalidRequestError(StatusError):
@@ -112,7 +187,7 @@ class NotFoundError(StatusError):
 
 
 class ConflictError(StatusError):
-    """The state of the job does not allow it."""
+    """The state of the job does not allow it. A deployed engine says so with status 500 (WIRE §2)."""
 
 
 class RateLimitError(StatusError):
@@ -123,6 +198,7 @@ class ServerError(StatusError):
     """The engine failed."""
 
 
+CONFLICT = 409
 RETRYABLE_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 _BY_STATUS: dict[int, type[StatusError]] = {

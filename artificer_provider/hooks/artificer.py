@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from artificer_provider.client import Artificer, AsyncArtificer
 
 DEFAULT_TIMEOUT = 30.0
+#: How an engine is spoken to; the first is what a connection that does not say gets.
+DIALECTS = ("auto", "rest", "trpc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Settings:
     base_url: str
     api_key: str | None
     timeout: float
+    dialect: str
 
     @classmethod
     def of(cls, connection: Connection) -> Self:
@@ -38,12 +41,21 @@ class Settings:
             raise ConfigurationError(
                 f"Connection {connection.conn_id!r}: the timeout is {timeout!r}; it must be seconds, over 0."
             )
+        dialect = connection.extra_dejson.get("dialect") or DIALECTS[0]
+        if dialect not in DIALECTS:
+            raise ConfigurationError(
+                f"Connection {connection.conn_id!r}: the dialect is {dialect!r}; it must be one of "
+                f"{', '.join(DIALECTS)}."
+            )
         url = base_url(connection.conn_id, connection.host, connection.schema, connection.port)
-        return cls(url, connection.password or None, float(timeout))
+        return cls(url, connection.password or None, float(timeout), dialect)
 
     def __repr__(self) -> str:
         key = "set" if self.api_key else "none"
-        return f"Settings(base_url={self.base_url!r}, api_key={key}, timeout={self.timeout:g})"
+        return (
+            f"Settings(base_url={self.base_url!r}, api_key={key}, timeout={self.timeout:g}, "
+            f"dialect={self.dialect!r})"
+        )
 
 
 def base_url(conn_id: str, host: str | None, schema: str | None, port: int | None) -> str:
@@ -97,7 +109,9 @@ class ArtificerHook(BaseHook):
         from artificer_provider.client import Artificer
 
         settings = Settings.of(self.get_connection(self.artificer_conn_id))
-        return Artificer(settings.api_key, settings.base_url, timeout=settings.timeout)
+        return Artificer(
+            settings.api_key, settings.base_url, timeout=settings.timeout, dialect=settings.dialect
+        )
 
     async def get_async_conn(self) -> AsyncArtificer:
         """
@@ -110,7 +124,9 @@ class ArtificerHook(BaseHook):
         from artificer_provider.client import AsyncArtificer
 
         settings = Settings.of(await get_async_connection(self.artificer_conn_id))
-        return AsyncArtificer(settings.api_key, settings.base_url, timeout=settings.timeout)
+        return AsyncArtificer(
+            settings.api_key, settings.base_url, timeout=settings.timeout, dialect=settings.dialect
+        )
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask the engine how it is, and whether it knows the key. For the button of the connection form."""

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from artificer_provider.batch.identity import RunKey, fingerprint, job_mark, job_name
 from artificer_provider.batch.submit import RunRecord, Step, first_step, next_step
-from artificer_provider.client.errors import ConflictError, NotFoundError, ReplyError
+from artificer_provider.client.errors import (
+    IDEMPOTENCY_KEY,
+    ConflictError,
+    NotCarriedError,
+    NotFoundError,
+    ReplyError,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk.types import Logger
@@ -120,14 +127,20 @@ class Submission:
 
     def _create(self) -> JobStatus | None:
         mark = job_mark(self._run, self._fingerprint, self._record.generation)
+        create = partial(
+            self._client.batch.create,
+            job_name(self._name, mark),
+            [item.to_wire() for item in self._plan.items],
+            [phase.to_wire() for phase in self._plan.phases],
+            options={**self._plan.options.to_wire(), "auto_start": False},
+        )
         try:
-            job = self._client.batch.create(
-                job_name(self._name, mark),
-                [item.to_wire() for item in self._plan.items],
-                [phase.to_wire() for phase in self._plan.phases],
-                options={**self._plan.options.to_wire(), "auto_start": False},
-                idempotency_key=mark,
-            )
+            job = create(idempotency_key=mark)
+        except NotCarriedError as missing:
+            if missing.fields != (IDEMPOTENCY_KEY,):
+                raise
+            # A deployed engine knows no keys. A reply that is lost leaves a job that nobody starts.
+            job = create()
         except NotFoundError:  # 410: the job of this key was there, and was deleted
             return None
         if job.total_items != len(self._plan.items):

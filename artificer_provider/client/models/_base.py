@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
 
 if TYPE_CHECKING:
@@ -43,6 +43,14 @@ class Reply(BaseModel):
     """What an engine says. Fields we do not know are kept, never an error: it may be newer than we are."""
 
     model_config = ConfigDict(alias_generator=wire_name, populate_by_name=True, extra="allow", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _absent_for_null(cls, said: object) -> object:
+        """Take a null for an absent field: over ``trpc`` both are written so (WIRE §2)."""
+        if isinstance(said, dict) and None in said.values():
+            return {name: value for name, value in said.items() if value is not None}
+        return said
 
 
 class Payload(BaseModel):

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, JsonValue, StringConstraints
 
 from artificer_provider.client import limits
+from artificer_provider.client.apologies import is_apology
 from artificer_provider.client.models._base import Instant, Payload, Reply
 from artificer_provider.client.states import InDoubt, ItemStatus, JobStatus
 
@@ -124,6 +125,11 @@ class BatchJobResult(Reply):
     processing_time_ms: int | None = None
     attempts: int | None = None
     in_doubt: int | None = None
+
+    @property
+    def is_apology(self) -> bool:
+        """Whether some phase's answer is the engine's apology, and no answer (WIRE §6.6)."""
+        return any(is_apology(answer) for answer in self.phase_outputs.values())
 
 
 class PhaseAnalytics(Reply):

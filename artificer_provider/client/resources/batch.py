@@ -2,46 +2,45 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
-
-from pydantic import ValidationError
 
 from artificer_provider.client import limits
 from artificer_provider.client._core import (
     C,
     Flow,
-    PageOf,
+    Many,
+    PagesOf,
     Repeat,
     Request,
     Resource,
     Rest,
-    Sleep,
+    Then,
     endpoint,
     flow,
-    pages,
+    many,
+    mutation,
+    query,
 )
-from artificer_provider.client.errors import ConfigurationError, WaitTimeoutError
+from artificer_provider.client._settings import Seconds, as_seconds
 from artificer_provider.client.models.batch import (
     BatchAnalytics,
     BatchItem,
     BatchJob,
     BatchJobResult,
     BatchOptions,
-    CreateBatchJob,
+    CleanedCheckpoints,
+    CleanupCheckpoints,
+    JobChanges,
     PhaseConfig,
 )
+from artificer_provider.client.resources import _deployed, _jobs
+from artificer_provider.client.resources._checked import checked, in_range, path
+from artificer_provider.client.resources._jobs import BATCH, DEFAULT_POLL_INTERVAL, Jobs, Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from artificer_provider.client.states import JobStatus
-
-Jobs = list[BatchJob]
-Rows = list[BatchJobResult]
-
-_TOLD = 10
 
 
 class Batch(Resource[C]):
@@ -66,112 +65,142 @@ class Batch(Resource[C]):
         :param phases: 1 to 10 steps that every item goes through, each given the answer of the one before.
         :param options: concurrency, and ``auto_start``: unless it is false, the job runs (and bills) at once.
         :param project_id: the project it belongs to.
-        :param idempotency_key: makes the call safe to repeat: the same key gives the first job back.
+        :param idempotency_key: makes the call safe to repeat: the same key gives the first job back. A
+            deployed engine knows none.
         :raises ConfigurationError: before anything is sent, with every problem and where it is.
         """
-        body = _checked(name=name, items=items, phases=phases, options=options, project_id=project_id)
-        return Request(
-            f"creating the batch job {name!r}",
-            BatchJob,
-            Rest("POST", "/api/batch", body=body, idempotency_key=idempotency_key),
-            repeat=Repeat.UNSENT if idempotency_key is None else Repeat.ALWAYS,
-        )
+        return _jobs.create(name, items, phases, options, project_id, idempotency_key)
 
     @endpoint
     def get(self, job_id: str) -> Request[BatchJob]:
         """Look a job up."""
-        return _get(job_id)
+        return _jobs.look_up(job_id)
 
     @endpoint
     def get_status(self, job_id: str) -> Request[BatchJob]:
         """Look a job up: another name of :meth:`get`, from the seed plan."""
-        return _get(job_id)
+        return _jobs.look_up(job_id)
 
-    @endpoint
-    def start(self, job_id: str) -> Request[BatchJob]:
-        """Start a pending job. Never sent again by itself: a second start can bill twice (WIRE §6.2)."""
-        return _move(job_id, "start", "starting", Repeat.NEVER)
+    @flow
+    def start(self, job_id: str) -> Flow[BatchJob]:
+        """
+        Start a pending job, and return it as it stands then. One that is beyond PENDING is not sent a start.
 
-    @endpoint
-    def pause(self, job_id: str) -> Request[BatchJob]:
+        The start is never sent again by itself: a second one can bill twice (WIRE §6.2). A deployed engine
+        answers it only when the job is over, so no answer within 5 s counts as sent, and is confirmed.
+
+        :raises ConflictError: when the job was cancelled.
+        :raises ArtificerTimeoutError: when the start was sent and the job is PENDING still. Look again later,
+            and do not send another.
+        """
+        return _jobs.start(job_id)
+
+    @flow
+    def pause(self, job_id: str) -> Flow[BatchJob]:
         """Let items in flight end, and begin no others until :meth:`resume`."""
-        return _move(job_id, "pause", "pausing")
+        return _jobs.move(job_id, "pause", "pausing")
 
-    @endpoint
-    def resume(self, job_id: str) -> Request[BatchJob]:
-        """Go on with a paused job."""
-        return _move(job_id, "resume", "resuming")
+    @flow
+    def resume(self, job_id: str) -> Flow[BatchJob]:
+        """Go on with a paused job. A deployed engine runs some of it again (WIRE §6.4)."""
+        return _jobs.move(job_id, "resume", "resuming")
 
-    @endpoint
-    def cancel(self, job_id: str) -> Request[BatchJob]:
+    @flow
+    def cancel(self, job_id: str) -> Flow[BatchJob]:
         """End a job for good. What it did so far is kept."""
-        return _move(job_id, "cancel", "cancelling")
+        return _jobs.move(job_id, "cancel", "cancelling")
 
     @endpoint
     def delete(self, job_id: str) -> Request[None]:
         """Remove a job that is not running, and its rows."""
+        rest = Rest("DELETE", path(BATCH, job_id))
+        trpc = mutation("batch.deleteJob", {"jobId": job_id}, read=_deployed.nothing)
         # `type(None)` is what the type checkers call None when it is a value.
-        return Request(
-            f"deleting job {job_id}", type(None), Rest("DELETE", _path(job_id)), Repeat.UNSENT, job_id
-        )
+        return Request(f"deleting job {job_id}", type(None), rest, trpc, Repeat.UNSENT, job_id)
 
     @endpoint
     def get_results(self, job_id: str) -> Request[Rows]:
         """Fetch all rows of a job at once. :meth:`iter_results` needs less memory."""
-        return Request(
-            f"fetching the rows of job {job_id}", Rows, Rest("GET", _path(job_id, "results")), job_id=job_id
-        )
+        return _jobs.results(job_id, Rest("GET", path(BATCH, job_id) + "/results"))
 
-    @pages
-    def iter_results(
-        self, job_id: str, *, offset: int = 0, page_size: int = limits.MAX_RESULTS_PAGE
-    ) -> PageOf[BatchJobResult]:
+    @many
+    def iter_results(self, job_id: str, *, offset: int = 0) -> Many[BatchJobResult]:
         """
-        Iterate over the rows of a job in the order of its items, a page in memory at a time.
+        Iterate over the rows of a job in the order of its items, while they arrive.
 
-        :param offset: the item to begin with.
-        :param page_size: rows a call, at most 1,000.
+        A connection that is cut is taken up again where it was.
+
+        :param offset: the row to begin with.
         """
-        params = {"offset": offset, "limit": page_size}
-        return PageOf(
-            f"fetching the rows of job {job_id}",
-            Rows,
-            Rest("GET", _path(job_id, "results"), params),
-            job_id=job_id,
-            offset=offset,
-            limit=page_size,
-        )
+        return _jobs.iter_results(job_id, offset)
 
     @endpoint
     def get_analytics(self, job_id: str) -> Request[BatchAnalytics]:
         """Say what a job did and took, by phase."""
-        path = _path(job_id, "analytics")
-        return Request(
-            f"fetching the analytics of job {job_id}", BatchAnalytics, Rest("GET", path), job_id=job_id
-        )
+        rest = Rest("GET", path(BATCH, job_id) + "/analytics")
+        trpc = query("batch.getJobAnalytics", {"jobId": job_id}, read=_deployed.analytics)
+        return Request(f"fetching the analytics of job {job_id}", BatchAnalytics, rest, trpc, job_id=job_id)
+
+    @endpoint
+    def cleanup(
+        self, *, older_than_days: int | None = None, status: JobStatus | None = None
+    ) -> Request[CleanedCheckpoints]:
+        """
+        Drop the checkpoints that finished jobs left on the engine; jobs and rows are kept.
+
+        :param older_than_days: 1 to 365; 30 unless given.
+        :param status: only jobs that ended so.
+        """
+        doing = "cleaning up after finished jobs"
+        body = checked(CleanupCheckpoints, doing, older_than_days=older_than_days, status=status)
+        trpc = mutation("batch.cleanupCheckpoints", body)
+        return Request(doing, CleanedCheckpoints, Rest("POST", f"{BATCH}/cleanup", body=body), trpc)
 
     @flow
-    def wait(self, job_id: str, *, timeout: float, poll_interval: float = 5.0) -> Flow[BatchJob]:
+    def wait(
+        self,
+        job_id: str,
+        *,
+        timeout: Seconds,
+        poll_interval: Seconds = DEFAULT_POLL_INTERVAL,
+        on_progress: Callable[[BatchJob], object] | None = None,
+    ) -> Flow[BatchJob]:
         """
         Wait until a job has ended, whichever way, and return it.
 
         :param timeout: seconds after which to give up; the job goes on.
-        :param poll_interval: seconds between two looks.
-        :raises WaitTimeoutError: when the time is over.
+        :param poll_interval: seconds between two looks at most; the first ones come sooner.
+        :param on_progress: called with the job at each look.
+        :raises WaitTimeoutError: when the time is over. Wait for the same job again to go on.
         """
-        give_up_at = time.monotonic() + timeout
-        while True:
-            job: BatchJob = yield _get(job_id)
-            if job.status.is_terminal:
-                return job
-            if time.monotonic() + poll_interval > give_up_at:
-                raise WaitTimeoutError(
-                    f"Job {job_id} is still {job.status} after {timeout:g} s, with {job.completed_items} of "
-                    f"{job.total_items} items done. It goes on; wait for it again.",
-                    retryable=True,
-                    job_id=job_id,
-                )
-            yield Sleep(poll_interval)
+        return _jobs.wait(job_id, as_seconds(timeout), as_seconds(poll_interval), on_progress)
+
+    @many
+    def run(
+        self,
+        name: str,
+        items: Sequence[BatchItem | Mapping[str, Any]],
+        phases: Sequence[PhaseConfig | Mapping[str, Any]],
+        *,
+        timeout: Seconds,
+        options: BatchOptions | Mapping[str, Any] | None = None,
+        project_id: str | None = None,
+        idempotency_key: str | None = None,
+        poll_interval: Seconds = DEFAULT_POLL_INTERVAL,
+        on_progress: Callable[[BatchJob], object] | None = None,
+    ) -> Many[BatchJobResult]:
+        """
+        Create a job, start it, wait for it, and iterate over its rows.
+
+        What is not named here is as for :meth:`create` and :meth:`wait`.
+
+        :param timeout: seconds after which to give up waiting; the job goes on.
+        :param options: ``auto_start`` among them is of no use: the job is started when it is whole.
+        :raises JobFailedError: when the job ends FAILED or CANCELLED; the rows it has are kept on the engine.
+        :raises WaitTimeoutError: when the time is over; the job goes on, and the error carries its id.
+        """
+        created = _jobs.create(name, items, phases, options, project_id, idempotency_key, auto_start=False)
+        return Then(_jobs.run(created, as_seconds(timeout), as_seconds(poll_interval), on_progress))
 
     @endpoint
     def list(
@@ -186,39 +215,48 @@ class Batch(Resource[C]):
         """
         List jobs, newest first.
 
-        :param name: only jobs of exactly this name.
+        :param name: only jobs of exactly this name. A deployed engine cannot look for one; :meth:`find` can.
         :param limit: how many at most, 1 to 100.
+        :param offset: how many of the newest to leave out.
         """
-        params = {"projectId": project_id, "status": status, "name": name, "limit": limit, "offset": offset}
-        return Request("listing batch jobs", Jobs, Rest("GET", "/api/batch", params))
+        return _jobs.list_jobs(project_id, status, name, limit, offset)
 
+    @many
+    def iter_jobs(
+        self, *, project_id: str | None = None, status: JobStatus | None = None, name: str | None = None
+    ) -> Many[BatchJob]:
+        """
+        Iterate over jobs, newest first, asking for a page of 100 at a time.
 
-def _get(job_id: str) -> Request[BatchJob]:
-    return Request(f"looking up job {job_id}", BatchJob, Rest("GET", _path(job_id)), job_id=job_id)
+        :param name: as for :meth:`list`.
+        """
+        size = limits.MAX_PAGE
+        return PagesOf(lambda offset: _jobs.list_jobs(project_id, status, name, size, offset), size)
 
+    @flow
+    def find(self, name: str) -> Flow[Jobs]:
+        """
+        Find the jobs of exactly this name, newest first. On a deployed engine this reads the whole list.
 
-def _move(job_id: str, verb: str, doing: str, repeat: Repeat = Repeat.UNSENT) -> Request[BatchJob]:
-    return Request(f"{doing} job {job_id}", BatchJob, Rest("POST", _path(job_id, verb)), repeat, job_id)
+        :param name: what to look for.
+        """
+        return _jobs.find(name)
 
+    @endpoint
+    def list_changes(self, cursor: str = "", *, limit: int = limits.MAX_PAGE) -> Request[JobChanges]:
+        """
+        List the jobs that changed since a cursor, and those deleted since.
 
-def _path(job_id: str, *rest: str) -> str:
-    if not job_id or job_id in (".", ".."):
-        raise ConfigurationError(f"{job_id!r} is no job id.")
-    return "/".join(("/api/batch", quote(job_id, safe=""), *rest))
+        A deployed engine has no such list.
 
-
-def _checked(**fields: object) -> CreateBatchJob:
-    try:
-        return CreateBatchJob.model_validate(fields)
-    except ValidationError as error:
-        problems = error.errors(include_url=False, include_input=False)
-        told = "; ".join(f"{_where(p['loc'])}: {p['msg']}" for p in problems[:_TOLD])
-        more = f"; and {len(problems) - _TOLD} more" if len(problems) > _TOLD else ""
-        raise ConfigurationError(
-            f"The batch job cannot be created, nothing was sent. {told}{more}."
-        ) from None
-
-
-def _where(loc: tuple[int | str, ...]) -> str:
-    """Write a place as people do: ``items[3].input``."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).lstrip(".")
+        :param cursor: ``next_cursor`` of the reply before; an empty one begins with the oldest job.
+        :param limit: how many at most, 1 to 100.
+        :raises NotFoundError: when the engine no longer knows the cursor: list all jobs again.
+        """
+        doing = "listing what changed"
+        params: dict[str, str | int | None] = {
+            "updatedSince": cursor,
+            "limit": in_range(doing, "limit", limit, 1, limits.MAX_PAGE),
+        }
+        trpc = query("batch.listJobs", not_carried=("updatedSince",))
+        return Request(doing, JobChanges, Rest("GET", BATCH, params), trpc)

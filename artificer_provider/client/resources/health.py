@@ -7,5 +7,6 @@ from artificer_provider.client.models.health import Health
 
 
 def health() -> Request[Health]:
-    """Ask the engine how it is."""
-    return Request("asking for the engine's health", Health, Rest("GET", "/health"))
+    """Ask the engine how it is. A deployed engine has this beside its procedures (WIRE §1)."""
+    here = Rest("GET", "/health")
+    return Request("asking for the engine's health", Health, rest=here, trpc=here)

@@ -46,7 +46,7 @@ def row(index: int) -> dict[str, object]:
 
 @pytest.fixture
 def client(server: ScriptedServer) -> Iterator[Artificer]:
-    with Artificer("sk_secret", server.url, retries=0) as opened:
+    with Artificer("sk_secret", server.url, dialect="rest", retries=0) as opened:
         yield opened
 
 
@@ -192,7 +192,7 @@ def test_words_of_a_newer_engine_are_read(server: ScriptedServer, client: Artifi
 def test_a_refused_connection_says_that_nothing_was_sent() -> None:
     with (
         pytest.raises(ArtificerConnectionError, match="cannot be reached") as caught,
-        Artificer(base_url="http://127.0.0.1:9", retries=0) as nowhere,
+        Artificer(base_url="http://127.0.0.1:9", dialect="rest", retries=0) as nowhere,
     ):
         nowhere.health()
     assert not caught.value.sent
@@ -211,7 +211,7 @@ def test_silence_is_a_timeout(server: ScriptedServer) -> None:
     server.will_answer(Reply(delay=0.5))
     with (
         pytest.raises(ArtificerTimeoutError, match="did not answer in time") as caught,
-        Artificer(base_url=server.url, retries=0, timeout=0.05) as client,
+        Artificer(base_url=server.url, dialect="rest", retries=0, timeout=0.05) as client,
     ):
         client.health()
     assert caught.value.sent
@@ -272,7 +272,7 @@ async def test_the_async_client_does_the_same(server: ScriptedServer) -> None:
         Reply(body=[row(2)], headers=total),
         Reply(body={"status": "ok"}),
     )
-    async with AsyncArtificer(base_url=server.url, retries=1) as client:
+    async with AsyncArtificer(base_url=server.url, dialect="rest", retries=1) as client:
         assert (await client.batch.wait("j1", timeout=5, poll_interval=0.01)).status is JobStatus.COMPLETED
         assert [r.item_index async for r in client.batch.iter_results("j1", page_size=2)] == [0, 1, 2]
         assert (await client.health()).status == "ok"
@@ -294,7 +294,7 @@ def test_the_environment_says_where_the_engine_is(
     monkeypatch.setenv("ARTIFICER_BASE_URL", server.url + "/")
     monkeypatch.setenv("ARTIFICER_API_KEY", "sk_env")
     server.will_answer(Reply(body={"status": "ok"}))
-    with Artificer() as client:
+    with Artificer(dialect="rest") as client:
         client.health()
     assert server.asked[0].headers["authorization"] == "Bearer sk_env"
     assert server.asked[0].path == "/health"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from artificer_provider.client._core import Repeat, Request, Rest, Sleep
-from artificer_provider.client._retry import MAX_DELAY, Outcome, attempts, delay_before_retry
-from artificer_provider.client.dialects.rest import WireReply, WireRequest
+from artificer_provider.client._retry import MAX_DELAY, Outcome, Patience, attempts, delay_before_retry
+from artificer_provider.client.dialects.rest import RestDialect
+from artificer_provider.client.dialects.wire import WireReply, WireRequest
 from artificer_provider.client.errors import (
     ArtificerConnectionError,
     ArtificerError,
@@ -25,7 +26,8 @@ UNREACHED = ArtificerConnectionError("no route", sent=False)
 
 def run(outcomes: list[Outcome], repeat: Repeat = Repeat.ALWAYS, retries: int = 2) -> tuple[str, list[float]]:
     """Play outcomes to the policy; return the result and the pauses it asked for."""
-    steps = attempts(Request("testing", str, Rest("GET", "/x"), repeat=repeat), retries)
+    request = Request("testing", str, Rest("GET", "/x"), Rest("GET", "/x"), repeat=repeat)
+    steps = attempts(request, RestDialect(), Patience(retries, clock=lambda: 0.0))
     pauses: list[float] = []
     played = iter(outcomes)
     try:
@@ -38,7 +40,7 @@ def run(outcomes: list[Outcome], repeat: Repeat = Repeat.ALWAYS, retries: int = 
                 assert isinstance(step, WireRequest)
                 step = steps.send(next(played))
     except StopIteration as stop:
-        return stop.value[0], pauses
+        return stop.value, pauses
 
 
 def test_a_good_reply_is_the_result_without_a_pause() -> None:

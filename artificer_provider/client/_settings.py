@@ -1,0 +1,164 @@
+"""What a client is made with, checked before anything is sent."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from artificer_provider import __version__
+from artificer_provider.client._retry import Patience
+from artificer_provider.client.dialects.rest import RestDialect
+from artificer_provider.client.dialects.trpc import TrpcDialect
+from artificer_provider.client.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from artificer_provider.client.dialects.wire import Dialect
+
+DEFAULT_BASE_URL = "http://localhost:3001"
+DEFAULT_TIMEOUT = 30.0
+DEFAULT_RETRIES = 2
+TRPC_SUFFIX = "/api/trpc"
+
+#: Seconds, or a duration.
+Seconds = float | timedelta
+
+
+class DialectName(StrEnum):
+    """How an engine is spoken to."""
+
+    AUTO = "auto"  #: asks once per client
+    REST = "rest"
+    TRPC = "trpc"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """
+    What can differ from call to call.
+
+    :param timeout: seconds without a byte, and to connect, after which a try counts as failed.
+    :param retries: how often a call that failed in passing is sent again.
+    :param deadline: seconds for a whole call with all its retries; None for no limit.
+    """
+
+    timeout: float = DEFAULT_TIMEOUT
+    retries: int = DEFAULT_RETRIES
+    deadline: float | None = None
+
+    def patience(self, clock: Callable[[], float]) -> Patience:
+        """Begin a call now."""
+        return Patience(self.retries, clock, None if self.deadline is None else clock() + self.deadline)
+
+    def but(
+        self, timeout: Seconds | None = None, retries: int | None = None, deadline: Seconds | None = None
+    ) -> Options:
+        """
+        Change what is given, and keep the rest.
+
+        :raises ConfigurationError: when a value makes no sense.
+        """
+        changed = self
+        if timeout is not None:
+            changed = replace(changed, timeout=_positive("timeout", timeout))
+        if deadline is not None:
+            changed = replace(changed, deadline=_positive("deadline", deadline))
+        if retries is not None:
+            if retries < 0:
+                raise ConfigurationError(f"retries is {retries}: write 0 or more.")
+            changed = replace(changed, retries=retries)
+        return changed
+
+
+@dataclass(frozen=True)
+class Address:
+    """
+    Where an engine is, and how it is spoken to as far as that was said.
+
+    :param root: the base URL without the ``/api/trpc`` that it may have been given with.
+    """
+
+    root: str
+    dialect: Dialect | None
+    headers: Mapping[str, str]
+
+
+def address(base_url: str | None, api_key: str | None, dialect: str) -> Address:
+    """
+    Put together what was given and what the environment says.
+
+    :raises ConfigurationError: when it cannot be used.
+    """
+    url = _checked_url(base_url or os.environ.get("ARTIFICER_BASE_URL") or DEFAULT_BASE_URL)
+    prefix = TRPC_SUFFIX if url.endswith(TRPC_SUFFIX) else ""
+    return Address(url.removesuffix(TRPC_SUFFIX), _dialect(dialect, prefix), _headers(api_key))
+
+
+def as_seconds(duration: Seconds) -> float:
+    """Take seconds or a duration as seconds."""
+    return duration.total_seconds() if isinstance(duration, timedelta) else float(duration)
+
+
+def user_agent() -> str:
+    """
+    Name this process.
+
+    A deployed engine counts calls per ``User-Agent`` (WIRE §3): the suffix gives each process its own count.
+    """
+    return f"airflow-provider-artificer/{__version__} ({_mark(os.getpid())})"
+
+
+@lru_cache(maxsize=1)
+def _mark(_pid: int) -> str:
+    """Make a mark for a process; a fork has another pid, and so another mark."""
+    return secrets.token_hex(4)
+
+
+def _dialect(name: str, prefix: str) -> Dialect | None:
+    try:
+        known = DialectName(name)
+    except ValueError:
+        raise ConfigurationError(f"{name!r} is no dialect: write {', '.join(DialectName)}.") from None
+    if known is DialectName.REST:
+        return RestDialect()
+    return TrpcDialect(prefix) if known is DialectName.TRPC else None
+
+
+def _checked_url(given: str) -> str:
+    url = given.strip().rstrip("/")
+    try:
+        parts = urlsplit(url)
+        reachable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        reachable = False
+    if not reachable or any(char.isspace() or not char.isprintable() for char in url):
+        raise ConfigurationError(f"The base URL {url!r} is not one: write http://host:port or https://host.")
+    if parts.username is not None or parts.password is not None:
+        raise ConfigurationError("The base URL holds a user or a password: give the key as api_key instead.")
+    if parts.query or parts.fragment:
+        raise ConfigurationError(f"The base URL {url!r} ends in a query or a fragment: leave that out.")
+    return url
+
+
+def _headers(api_key: str | None) -> dict[str, str]:
+    key = (api_key or os.environ.get("ARTIFICER_API_KEY") or "").strip()
+    headers = {"User-Agent": user_agent()}
+    if key:
+        if not (key.isascii() and key.isprintable()):
+            raise ConfigurationError("The API key holds characters that no header can carry.")
+        headers["Authorization"] = f"Bearer {key}"
+    return headers
+
+
+def _positive(name: str, given: Seconds) -> float:
+    seconds = as_seconds(given)
+    if not 0 < seconds < float("inf"):
+        raise ConfigurationError(f"{name} is {seconds:g} s: write more than 0.")
+    return seconds

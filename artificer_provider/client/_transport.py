@@ -1,0 +1,253 @@
+"""Connections: pools, timeouts, what goes over them and what can happen. The only importer of httpx."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from artificer_provider.client._core import Repeat
+from artificer_provider.client.dialects.wire import Body, WireReply
+from artificer_provider.client.errors import (
+    ArtificerConnectionError,
+    ArtificerError,
+    ArtificerTimeoutError,
+    ReplyError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Generator
+
+    from artificer_provider.client._core import Request
+    from artificer_provider.client._line import Line
+    from artificer_provider.client._retry import Patience
+    from artificer_provider.client._settings import Options
+    from artificer_provider.client.dialects.wire import WireRequest
+
+log = logging.getLogger("artificer_provider.client")
+
+MAX_REPLY_BYTES = 256 * 1024 * 1024
+MAX_CONNECTIONS = 100
+#: Calls at once on one asynchronous client: more would only wait for each other inside of the pool.
+MAX_IN_FLIGHT = 32
+#: A deployed engine closes a connection that idled for 5 s (WIRE §2); it is given up a second earlier.
+KEEP_ALIVE = 4.0
+
+_POOL = httpx.Limits(
+    max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_IN_FLIGHT, keepalive_expiry=KEEP_ALIVE
+)
+# A call that must not be sent twice gets a connection of its own: one that idled could be dead already.
+_UNUSED = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=0)
+
+# Exceptions that prove that not a byte of the call was sent.
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+
+
+class Call:
+    """
+    One try of a call.
+
+    :param patience: how long the whole call may still take.
+    """
+
+    __slots__ = ("_options", "line", "patience", "request", "wire")
+
+    def __init__(
+        self, line: Line, options: Options, request: Request[Any], wire: WireRequest, patience: Patience
+    ) -> None:
+        self.line = line
+        self.request = request
+        self.wire = wire
+        self.patience = patience
+        self._options = options
+
+    def arguments(self) -> dict[str, Any]:
+        """Say to httpx what goes out, but for the body, which is made anew for each try."""
+        wire, line = self.wire, self.line
+        headers = {**line.where.headers, "Accept-Encoding": "gzip", **wire.headers}
+        if isinstance(wire.content, Body):
+            headers["Content-Length"] = str(wire.content.length)
+        left = self.patience.left()
+        most = float("inf") if left is None else max(left, 0.001)
+        read = min(wire.timeout or self._options.timeout, most)
+        return {
+            "method": wire.method,
+            "url": line.where.root + wire.path,
+            "params": wire.params or None,
+            "headers": headers,
+            "timeout": httpx.Timeout(min(self._options.timeout, most), read=read, pool=left),
+            "follow_redirects": False,  # the key must not follow to another host
+        }
+
+    def heard(self, response: httpx.Response, begun: float) -> None:
+        """
+        Take note of a reply as soon as its headers are there.
+
+        :raises ReplyError: when it is encoded in a way that nobody asked for.
+        """
+        took = (time.monotonic() - begun) * 1000
+        log.debug("%s: HTTP %d after %.0f ms", self.request.doing, response.status_code, took)
+        self.line.limiter.heard(_headers(response))
+        # What other codings unpack to has no bound that is known before it is unpacked.
+        if response.headers.get("content-encoding", "identity") not in ("identity", "gzip"):
+            raise self._not_a_reply("is encoded in a way that was not asked for")
+
+    def grow(self, body: bytearray, piece: bytes) -> None:
+        """
+        Add a piece to a reply.
+
+        :raises ReplyError: when it is too large.
+        :raises ArtificerTimeoutError: when the whole call has taken too long.
+        """
+        body += piece
+        if len(body) > MAX_REPLY_BYTES:
+            raise self._not_a_reply(f"is over {MAX_REPLY_BYTES // 2**20} MiB and was cut off")
+        self.patience.check(self.request)
+
+    def lost(self, error: httpx.HTTPError) -> ArtificerError:
+        """Say that no reply came, in words of our own."""
+        if isinstance(error, httpx.DecodingError):
+            return self._not_a_reply("is not the gzip that it says it is")
+        sent = not isinstance(error, _NOT_SENT)
+        late = isinstance(error, httpx.TimeoutException)
+        kind = ArtificerTimeoutError if late else ArtificerConnectionError
+        what = "did not answer in time" if late else "closed the connection" if sent else "cannot be reached"
+        reason = str(error) or type(error).__name__
+        return kind(
+            f"Failed {self.request.doing}: the engine at {self.line.where.root} {what} ({reason}).",
+            sent=sent,
+            job_id=self.request.job_id,
+        )
+
+    def _not_a_reply(self, problem: str) -> ReplyError:
+        return ReplyError(f"Failed {self.request.doing}: the reply {problem}.", job_id=self.request.job_id)
+
+
+class Pools:
+    """The connections of a client, opened when first used: a TLS context takes longer than all the rest."""
+
+    def __init__(self, given: httpx.Client | None) -> None:
+        self.lock = threading.RLock()
+        self._given = given
+        self._made: dict[bool, httpx.Client] = {}
+
+    @contextmanager
+    def open(self, call: Call) -> Generator[httpx.Response]:
+        """Send a call, and give its reply while the body is still to come."""
+        if pause := call.line.limiter.wait():
+            time.sleep(pause)
+        content = call.wire.content
+        body = content.chunks() if isinstance(content, Body) else content
+        begun = time.monotonic()
+        try:
+            with self._of(call.request.repeat).stream(**call.arguments(), content=body) as response:
+                call.heard(response, begun)
+                yield response
+        except httpx.HTTPError as error:
+            raise call.lost(error) from error
+
+    def whole(self, call: Call) -> WireReply:
+        """Send a call, and give its whole reply."""
+        with self.open(call) as response:
+            return self.read(call, response)
+
+    def read(self, call: Call, response: httpx.Response) -> WireReply:
+        """Read all that is still to come of a reply."""
+        body = bytearray()
+        for piece in response.iter_bytes():
+            call.grow(body, piece)
+        return _reply(response, body)
+
+    def close(self) -> None:
+        """Close them all, but for those of a client that was given."""
+        with self.lock:
+            while self._made:
+                self._made.popitem()[1].close()
+
+    def _of(self, repeat: Repeat) -> httpx.Client:
+        """Give the pool for a call that may be sent again so."""
+        if self._given is not None:
+            return self._given
+        reused = repeat is Repeat.ALWAYS
+        with self.lock:
+            if reused not in self._made:
+                self._made[reused] = httpx.Client(limits=_POOL if reused else _UNUSED)
+            return self._made[reused]
+
+
+class AsyncPools:
+    """The same for an event loop, which making a TLS context must not hold up."""
+
+    def __init__(self, given: httpx.AsyncClient | None) -> None:
+        import asyncio  # half as long to import as httpx, and of no use to the other client
+
+        self.lock = asyncio.Lock()
+        self._in_flight = asyncio.Semaphore(MAX_IN_FLIGHT)
+        self._given = given
+        self._made: dict[bool, httpx.AsyncClient] = {}
+
+    @asynccontextmanager
+    async def open(self, call: Call) -> AsyncGenerator[httpx.Response]:
+        """Send a call, and give its reply while the body is still to come."""
+        if pause := call.line.limiter.wait():
+            import asyncio
+
+            await asyncio.sleep(pause)
+        content = call.wire.content
+        body = _pieces(content) if isinstance(content, Body) else content
+        pool = await self._of(call.request.repeat)
+        begun = time.monotonic()
+        try:
+            async with pool.stream(**call.arguments(), content=body) as response:
+                call.heard(response, begun)
+                yield response
+        except httpx.HTTPError as error:
+            raise call.lost(error) from error
+
+    async def whole(self, call: Call) -> WireReply:
+        """Send a call, and give its whole reply."""
+        async with self._in_flight, self.open(call) as response:
+            return await self.read(call, response)
+
+    async def read(self, call: Call, response: httpx.Response) -> WireReply:
+        """Read all that is still to come of a reply."""
+        body = bytearray()
+        async for piece in response.aiter_bytes():
+            call.grow(body, piece)
+        return _reply(response, body)
+
+    async def aclose(self) -> None:
+        """Close them all, but for those of a client that was given."""
+        while self._made:
+            await self._made.popitem()[1].aclose()
+
+    async def _of(self, repeat: Repeat) -> httpx.AsyncClient:
+        """Give the pool for a call that may be sent again so."""
+        if self._given is not None:
+            return self._given
+        reused = repeat is Repeat.ALWAYS
+        if reused not in self._made:
+            import asyncio
+
+            made = await asyncio.to_thread(httpx.AsyncClient, limits=_POOL if reused else _UNUSED)
+            # Another call may have made one meanwhile.
+            if self._made.setdefault(reused, made) is not made:
+                await made.aclose()
+        return self._made[reused]
+
+
+async def _pieces(body: Body) -> AsyncGenerator[bytes]:
+    for piece in body.chunks():
+        yield piece
+
+
+def _reply(response: httpx.Response, body: bytearray) -> WireReply:
+    return WireReply(response.status_code, _headers(response), body)
+
+
+def _headers(response: httpx.Response) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.headers.items()}

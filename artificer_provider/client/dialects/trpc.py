@@ -1,0 +1,227 @@
+"""The ``trpc`` wire, as deployed engines speak it (WIRE §2): procedures, superjson, errors in words."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from artificer_provider.client._core import Rest
+from artificer_provider.client.dialects import rest, superjson
+from artificer_provider.client.dialects.wire import (
+    JSON,
+    Body,
+    Refusal,
+    WireReply,
+    WireRequest,
+    adapter,
+    json_content,
+    not_of_this_api,
+    seconds_to_wait,
+    status_error,
+)
+from artificer_provider.client.errors import (
+    ConflictError,
+    NotCarriedError,
+    NotFoundError,
+    RateLimitError,
+    ServerError,
+    StatusError,
+    error_class,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from artificer_provider.client._core import Request, RowsOf, Trpc
+    from artificer_provider.client._rows import RowParser
+
+T = TypeVar("T")
+
+#: What one caller may ask of a deployed engine in a minute (WIRE §3).
+CALLS_A_MINUTE = 100
+
+# A NUL is refused with a 500 that leaves an orphan job behind (WIRE §5). Only an uneven backslash writes one.
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+# A deployed engine has one status, 500, for everything it did not foresee; the words tell what it was.
+_BY_WORDS: tuple[tuple[re.Pattern[str], type[StatusError]], ...] = (
+    (
+        re.compile(r"Cannot (pause|resume|cancel|start) job in status: \w+|Cannot delete a running job"),
+        ConflictError,
+    ),
+    (re.compile(r"\b(Project|Document|Conversation|Message|Batch job) not found\b"), NotFoundError),
+    (re.compile(r"Please wait \d+ ?s"), RateLimitError),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TrpcDialect:
+    """
+    The deployed engine's wire.
+
+    :param prefix: what stands before the procedures: nothing, or ``/api/trpc`` (WIRE §1).
+    """
+
+    prefix: str = ""
+    name = "trpc"
+    resumes = False
+    calls_a_minute = CALLS_A_MINUTE
+
+    def encode(self, request: Request[Any]) -> WireRequest:
+        """Write a request as it goes over the wire."""
+        asked = request.trpc
+        if isinstance(asked, Rest):
+            return rest.write(Rest(asked.method, self.prefix.removesuffix("/trpc") + asked.path))
+        if asked.not_carried:
+            raise NotCarriedError(
+                f"Failed {request.doing}: nothing was sent. An engine that speaks trpc has no field for "
+                f"{', '.join(asked.not_carried)}.",
+                fields=asked.not_carried,
+            )
+        path, headers = f"{self.prefix}/{asked.procedure}", {"Accept": JSON}
+        content = _envelope(request, asked)
+        if asked.method == "GET":
+            params = {} if content is None else {"input": _text(content)}
+            return WireRequest("GET", path, params, headers, timeout=request.timeout)
+        return WireRequest(
+            asked.method,
+            path,
+            headers={**headers, "Content-Type": JSON},
+            content=content,
+            timeout=request.timeout,
+        )
+
+    def decode(self, request: Request[T], reply: WireReply) -> T:
+        """Read what came back."""
+        from pydantic import ValidationError
+
+        if isinstance(request.trpc, Rest):
+            return rest.read(request, reply)
+        answer = self._answer(request, reply)
+        if isinstance(answer, dict) and answer.get("success") is False:
+            raise _failure(request, reply, answer)
+        try:
+            return adapter(request.into).validate_python(
+                request.trpc.read(answer) if request.trpc.read else answer
+            )
+        except (ValidationError, KeyError, TypeError, AttributeError) as error:
+            where, problem = "the answer", f"{type(error).__name__}: {error}"
+            if isinstance(error, ValidationError):
+                first = error.errors(include_url=False, include_input=False)[0]
+                where, problem = ".".join(str(part) for part in first["loc"]), first["msg"]
+            raise not_of_this_api(request, reply, where, problem) from None
+
+    def refusal(self, request: Request[Any], reply: WireReply, now: datetime) -> StatusError:
+        """Make the error that a reply with an error status stands for."""
+        said = _read_refusal(reply.content) or rest.read_refusal(reply.content)
+        said = said or Refusal(reply.beginning() or "no reason given")
+        wait = seconds_to_wait(reply.headers, said.message, now)
+        kind = error_class(reply.status)
+        if kind is ServerError:
+            kind = next((named for words, named in _BY_WORDS if words.search(said.message)), kind)
+        return status_error(
+            request, reply, Refusal(said.message, said.code, said.details, retry_after=wait), kind
+        )
+
+    def row_parser(self, rows: RowsOf[T], doing: str, content_type: str) -> RowParser[T]:
+        """Make what reads rows while they arrive."""
+        from artificer_provider.client._rows import JsonRows
+
+        of_row = adapter(rows.row)
+        return JsonRows(rows.trpc_rows, lambda row: of_row.validate_python(rows.trpc_read(row)), doing=doing)
+
+    def _answer(self, request: Request[Any], reply: WireReply) -> object:
+        """Take the answer out of its envelope."""
+        try:
+            data = json.loads(reply.content)["result"]["data"]
+            return superjson.decode(data)
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise not_of_this_api(request, reply, "", f"no tRPC answer, {type(error).__name__}") from None
+
+
+def speaks_trpc(reply: WireReply) -> bool:
+    """Tell whether a reply is one of a tRPC server, a refusal among them."""
+    try:
+        said = json.loads(reply.content)
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(said, dict):
+        return False
+    result, error = said.get("result"), said.get("error")
+    return (isinstance(result, dict) and "data" in result) or (isinstance(error, dict) and "json" in error)
+
+
+def _envelope(request: Request[Any], asked: Trpc) -> bytes | Body | None:
+    """Put what is said into superjson's envelope. Plain values are all that an engine needs (WIRE §2)."""
+    from artificer_provider.client.models._base import Payload
+
+    said = asked.said
+    if said is None:
+        return None
+    if isinstance(said, str):
+        return json.dumps({"json": said}).encode()
+    content = (
+        json_content(said, around=(b'{"json":', b"}"))
+        if isinstance(said, Payload)
+        else json_content({"json": said})
+    )
+    if isinstance(content, bytes) and _NUL.search(content):
+        fields = [f"the NUL character in {path}" for path in _nul_paths(json.loads(content)["json"], "")]
+        raise NotCarriedError(
+            f"Failed {request.doing}: nothing was sent. An engine that speaks trpc cannot keep "
+            f"{', '.join(fields[:10])}; take it out.",
+            fields=fields,
+        )
+    return content
+
+
+def _nul_paths(value: object, path: str) -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _nul_paths(name, f"the name of {path}") if "\0" in name else ()
+            yield from _nul_paths(inner, f"{path}.{name}".lstrip("."))
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield from _nul_paths(inner, f"{path}[{place}]")
+    elif isinstance(value, str) and "\0" in value:
+        yield path
+
+
+def _text(content: bytes | Body) -> str:
+    return (content if isinstance(content, bytes) else b"".join(content.chunks())).decode()
+
+
+def _read_refusal(content: bytes | bytearray) -> Refusal | None:
+    """Read an error as tRPC writes it; a refused argument comes as JSON inside of the message (WIRE §2)."""
+    try:
+        said = json.loads(content)["error"]["json"]
+        message, data = str(said["message"]), said.get("data") or {}
+        code = data.get("code")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    issues = _issues(message)
+    if issues:
+        return Refusal("; ".join(issues), str(code) if code else None)
+    return Refusal(message, str(code) if code else None)
+
+
+def _issues(message: str) -> list[str]:
+    if not message.startswith("["):
+        return []
+    try:
+        return [
+            f"{'.'.join(map(str, issue.get('path') or [])) or 'the input'}: {issue.get('message')}"
+            for issue in json.loads(message)
+        ]
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return []
+
+
+def _failure(request: Request[Any], reply: WireReply, answer: Mapping[str, object]) -> StatusError:
+    """Make the error of a reply that says 200 and ``success: false`` (WIRE §5, projects)."""
+    message = str(answer.get("error") or answer.get("message") or "the engine says that it did not succeed")
+    kind = NotFoundError if "not found" in message.lower() else ServerError
+    return status_error(request, reply, Refusal(message), kind)

@@ -1,0 +1,75 @@
+"""Arguments, checked before anything is sent: all that is wrong in one error."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
+
+from pydantic import ValidationError
+
+from artificer_provider.client.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from artificer_provider.client.models._base import Payload
+
+M = TypeVar("M", bound="Payload")
+
+_TOLD = 10
+
+
+def checked(model: type[M], doing: str, /, **fields: object) -> M:
+    """
+    Make a body of arguments.
+
+    :param doing: what for, as in the sentence of an error: ``creating a batch job``.
+    :raises ConfigurationError: with every problem and where it is.
+    """
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        found = [(_where(p["loc"]), p["msg"]) for p in error.errors(include_url=False, include_input=False)]
+        raise refused(doing, found) from None
+
+
+def refused(doing: str, problems: list[tuple[str, str]]) -> ConfigurationError:
+    """Make the error that says what is wrong with the arguments of a call."""
+    told = "; ".join(f"{where}: {what}" for where, what in problems[:_TOLD])
+    more = f"; and {len(problems) - _TOLD} more" if len(problems) > _TOLD else ""
+    return ConfigurationError(f"Failed {doing}, nothing was sent. {told}{more}.", problems=problems)
+
+
+def in_range(doing: str, name: str, value: int, least: int, most: int) -> int:
+    """
+    Check a number.
+
+    :raises ConfigurationError: when it is out of range.
+    """
+    if not least <= value <= most:
+        raise refused(doing, [(name, f"is {value}, and must be {least} to {most}")])
+    return value
+
+
+def path(*parts: str) -> str:
+    """
+    Make a path of a fixed beginning and ids, none of which can leave its place in it.
+
+    :raises ConfigurationError: when an id is none.
+    """
+    for part in parts[1:]:
+        if not part or part in (".", ".."):
+            raise ConfigurationError(f"{part!r} is no id.")
+    return "/".join((parts[0], *(quote(part, safe="") for part in parts[1:])))
+
+
+def beyond(model: Payload, carried: frozenset[str], where: str = "") -> Iterator[str]:
+    """Name the fields that were given and that a wire which carries only some has no place for."""
+    for name, field in type(model).model_fields.items():
+        if name not in carried and getattr(model, name) is not None:
+            yield f"{where}{field.alias or name}"
+
+
+def _where(loc: tuple[int | str, ...]) -> str:
+    """Write a place as people do: ``items[3].input``."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).lstrip(".")

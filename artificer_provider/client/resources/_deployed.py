@@ -1,0 +1,83 @@
+"""What a deployed engine answers over ``trpc`` (WIRE §5), in the contract's shape. Nothing is invented."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Json = dict[str, Any]
+
+
+def part(name: str) -> Any:  # noqa: ANN401 - a function from any JSON to any JSON
+    """Read one part of an answer."""
+    return lambda answer: answer[name]
+
+
+def nothing(_answer: object) -> None:
+    """Read nothing: the answer only says that it was done."""
+
+
+def status(answer: Json) -> Json:
+    """Read ``getJobStatus``: progress and cost stand in parts of their own."""
+    said = answer["status"]
+    progress, analytics = said.get("progress") or {}, said.get("analytics") or {}
+    return _figures({**said, **progress, **analytics})
+
+
+def listed(answer: Json) -> list[Json]:
+    """Read ``listJobs``: whole rows."""
+    return [_figures(row) for row in answer["jobs"]]
+
+
+def results(answer: Json) -> list[Json]:
+    """Read ``getJobResults``."""
+    return [row(found) for found in answer["results"]]
+
+
+def row(found: Json) -> Json:
+    """Read one item's row: its input is the text and what was sent with it."""
+    sent = found["input"]
+    return _figures({**found, "input": sent["input"], "metadata": sent.get("metadata")})
+
+
+def analytics(answer: Json) -> Json:
+    """Read ``getJobAnalytics``."""
+    said = answer["analytics"]
+    figures = {
+        "costIncurred": said["cost"]["total"],
+        "tokensUsed": said["tokens"]["total"],
+        "phases": [_figures(phase, "cost", "tokens") for phase in said["phases"]],
+    }
+    return _figures({**said["overall"], **figures, "jobId": said["jobId"], "status": said["status"]})
+
+
+def check_of_processed(threshold: float) -> Any:  # noqa: ANN401 - a function from any JSON to any JSON
+    """
+    Read ``processPdf`` as the check whether a PDF needs OCR, which only small ones fit into (WIRE §5).
+
+    :param threshold: characters a page, below which OCR is needed.
+    """
+
+    def read(answer: Json) -> Json:
+        metadata, length = answer["metadata"], len(answer["text"].strip())
+        pages = metadata["pages"]
+        needs_ocr = not metadata["hasTextContent"] or length / max(1, pages) < threshold
+        return {
+            "needsOCR": needs_ocr,
+            "hasTextContent": metadata["hasTextContent"],
+            "pages": pages,
+            "textLength": length,
+            "estimatedOCRCost": pages * OCR_PAGE_COST if needs_ocr else None,
+        }
+
+    return read
+
+
+#: What the deployed engine estimates for a page (WIRE §5).
+OCR_PAGE_COST = 0.00015
+
+
+def _figures(said: Json, cost: str = "costIncurred", tokens: str = "tokensUsed") -> Json:
+    """Take a cost of nothing for no tokens as unknown: a deployed engine never counts them (WIRE §6.9)."""
+    if not said.get(cost) and not said.get(tokens):
+        return {name: value for name, value in said.items() if name not in (cost, tokens)}
+    return said

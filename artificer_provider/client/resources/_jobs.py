@@ -1,0 +1,237 @@
+"""The calls of a batch job, on either wire, and the flows made of them."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from artificer_provider.client import limits
+from artificer_provider.client._core import (
+    Flow,
+    Many,
+    PagesOf,
+    Repeat,
+    Request,
+    Rest,
+    RowsOf,
+    Sleep,
+    mutation,
+    query,
+)
+from artificer_provider.client.dialects.rest import NDJSON
+from artificer_provider.client.errors import (
+    IDEMPOTENCY_KEY,
+    ArtificerTimeoutError,
+    ConflictError,
+    JobFailedError,
+    NotCarriedError,
+    WaitTimeoutError,
+)
+from artificer_provider.client.models.batch import BatchJob, BatchJobResult, BatchOptions, CreateBatchJob
+from artificer_provider.client.resources import _deployed
+from artificer_provider.client.resources._checked import beyond, checked, in_range, path
+from artificer_provider.client.states import JobStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from artificer_provider.client.models.batch import BatchItem, PhaseConfig
+
+Jobs = list[BatchJob]
+Rows = list[BatchJobResult]
+
+BATCH = "/api/batch"
+#: A deployed engine answers a start when the job is over (WIRE §6.2): no answer in time means that it runs.
+START_TIMEOUT = 5.0
+#: How long a start that brought no answer is looked after; the engine shows it within some 12 ms (WIRE §5).
+START_SHOWS_WITHIN = 10.0
+FIRST_LOOK = 0.5
+DEFAULT_POLL_INTERVAL = 5.0
+
+# What the type checkers cannot call a `type`: a job, or nothing.
+_MAYBE_JOB: Any = BatchJob | None
+_TRPC_PHASE = frozenset({"name", "task_type", "model", "use_rag", "validation"})
+_TRPC_OPTIONS = frozenset({"concurrency", "checkpoint_frequency", "auto_start"})
+
+
+def create(  # noqa: PLR0917 - as the endpoint's arguments
+    name: str,
+    items: Sequence[BatchItem | Mapping[str, Any]],
+    phases: Sequence[PhaseConfig | Mapping[str, Any]],
+    options: BatchOptions | Mapping[str, Any] | None,
+    project_id: str | None,
+    idempotency_key: str | None,
+    **forced: bool,
+) -> Request[BatchJob]:
+    doing = f"creating the batch job {name!r}"
+    body = checked(
+        CreateBatchJob, doing, name=name, items=items, phases=phases, options=options, project_id=project_id
+    )
+    if forced:
+        chosen = (body.options or BatchOptions()).model_copy(update=forced)
+        body = body.model_copy(update={"options": chosen})
+    return Request(
+        doing,
+        BatchJob,
+        rest=Rest("POST", BATCH, body=body, idempotency_key=idempotency_key),
+        trpc=mutation(
+            "batch.createJob",
+            body,
+            read=_deployed.part("job"),
+            not_carried=tuple(_not_carried(body, idempotency_key)),
+        ),
+        repeat=Repeat.UNSENT if idempotency_key is None else Repeat.ALWAYS,
+    )
+
+
+def _not_carried(body: CreateBatchJob, idempotency_key: str | None) -> Iterator[str]:
+    if idempotency_key is not None:
+        yield IDEMPOTENCY_KEY
+    for place, phase in enumerate(body.phases):
+        yield from beyond(phase, _TRPC_PHASE, f"phases[{place}].")
+    if body.options is not None:
+        yield from beyond(body.options, _TRPC_OPTIONS, "options.")
+
+
+def look_up(job_id: str) -> Request[BatchJob]:
+    trpc = query("batch.getJobStatus", {"jobId": job_id}, read=_deployed.status)
+    return Request(
+        f"looking up job {job_id}", BatchJob, Rest("GET", path(BATCH, job_id)), trpc, job_id=job_id
+    )
+
+
+def _moving(job_id: str, verb: str, doing: str, repeat: Repeat, timeout: float | None = None) -> Request[Any]:
+    """Ask for a move. ``rest`` answers with the job, ``trpc`` only that it was done."""
+    rest = Rest("POST", path(BATCH, job_id) + f"/{verb}")
+    trpc = mutation(f"batch.{verb}Job", {"jobId": job_id}, read=_deployed.nothing)
+    return Request(f"{doing} job {job_id}", _MAYBE_JOB, rest, trpc, repeat, job_id, timeout)
+
+
+def move(job_id: str, verb: str, doing: str) -> Flow[BatchJob]:
+    moved: BatchJob | None = yield _moving(job_id, verb, doing, Repeat.UNSENT)
+    return moved or (yield look_up(job_id))
+
+
+def start(job_id: str) -> Flow[BatchJob]:
+    job: BatchJob = yield look_up(job_id)
+    if job.status is JobStatus.CANCELLED:
+        raise ConflictError(
+            f"Job {job_id} was cancelled; it was not sent a start.", status_code=409, job_id=job_id
+        )
+    if job.status is not JobStatus.PENDING:
+        return job
+    try:
+        started: BatchJob | None = yield _moving(job_id, "start", "starting", Repeat.NEVER, START_TIMEOUT)
+    except ArtificerTimeoutError as silence:
+        if not silence.sent:
+            raise
+        return (yield from _confirm_start(job_id, silence))
+    return started or (yield look_up(job_id))
+
+
+def _confirm_start(job_id: str, silence: ArtificerTimeoutError) -> Flow[BatchJob]:
+    """Look until the job shows that it was started."""
+    looks = 0.0
+    while looks < START_SHOWS_WITHIN:
+        job: BatchJob = yield look_up(job_id)
+        if job.status is not JobStatus.PENDING:
+            return job
+        yield Sleep(FIRST_LOOK)
+        looks += FIRST_LOOK
+    raise ArtificerTimeoutError(
+        f"The start of job {job_id} was sent, and {START_SHOWS_WITHIN:g} s later the job is PENDING still. "
+        "Look again later; do not send another start, it could run the job twice.",
+        sent=True,
+        job_id=job_id,
+    ) from silence
+
+
+def wait(
+    job_id: str, timeout: float, poll_interval: float, on_progress: Callable[[BatchJob], object] | None
+) -> Flow[BatchJob]:
+    give_up_at = time.monotonic() + timeout
+    pause = min(FIRST_LOOK, poll_interval)
+    while True:
+        job: BatchJob = yield look_up(job_id)
+        if on_progress is not None:
+            on_progress(job)
+        if job.status.is_terminal:
+            return job
+        if time.monotonic() + pause > give_up_at:
+            raise WaitTimeoutError(
+                f"Job {job_id} is still {job.status} after {timeout:g} s, with {job.completed_items} of "
+                f"{job.total_items} items done. It goes on; wait for it again.",
+                job_id=job_id,
+                last_status=job.status,
+            )
+        yield Sleep(pause)
+        pause = min(2 * pause, poll_interval)
+
+
+def run(
+    created: Request[BatchJob],
+    timeout: float,
+    poll_interval: float,
+    on_progress: Callable[[BatchJob], object] | None,
+) -> Flow[Many[BatchJobResult]]:
+    job: BatchJob = yield created
+    yield from start(job.id)
+    job = yield from wait(job.id, timeout, poll_interval, on_progress)
+    if job.status is not JobStatus.COMPLETED:
+        raise JobFailedError(
+            f"Job {job.id} is {job.status} ({job.error or 'the engine gives no reason'}), with "
+            f"{job.completed_items} of {job.total_items} items done; their rows are kept on the engine.",
+            job_id=job.id,
+            status=job.status,
+        )
+    return iter_results(job.id, 0)
+
+
+def results(job_id: str, rest: Rest) -> Request[Rows]:
+    trpc = query("batch.getJobResults", {"jobId": job_id}, read=_deployed.results)
+    return Request(f"fetching the rows of job {job_id}", Rows, rest, trpc, job_id=job_id)
+
+
+def iter_results(job_id: str, offset: int) -> RowsOf[BatchJobResult]:
+    where = path(BATCH, job_id) + "/results"
+    return RowsOf(
+        lambda begin: results(
+            job_id, Rest("GET", where, {"offset": begin}, accept=f"{NDJSON}, application/json")
+        ),
+        BatchJobResult,
+        trpc_rows="result.data.json.results.item",
+        trpc_read=_deployed.row,
+        offset=in_range(f"fetching the rows of job {job_id}", "offset", offset, 0, limits.MAX_ITEMS),
+    )
+
+
+def list_jobs(
+    project_id: str | None, status: JobStatus | None, name: str | None, limit: int, offset: int
+) -> Request[Jobs]:
+    doing = "listing batch jobs"
+    params = {
+        "projectId": project_id,
+        "status": status,
+        "limit": in_range(doing, "limit", limit, 1, limits.MAX_PAGE),
+        "offset": max(0, offset),
+    }
+    said = {key: value for key, value in params.items() if value is not None}
+    trpc = query("batch.listJobs", said, read=_deployed.listed, not_carried=("name",) if name else ())
+    return Request(doing, Jobs, Rest("GET", BATCH, {**params, "name": name}), trpc)
+
+
+def find(name: str) -> Flow[Jobs]:
+    try:
+        return (yield from _all(name))
+    except NotCarriedError:
+        return [job for job in (yield from _all(None)) if job.name == name]
+
+
+def _all(name: str | None) -> Flow[Jobs]:
+    size, found = limits.MAX_PAGE, Jobs()
+    page: PagesOf[BatchJob] | None = PagesOf(lambda offset: list_jobs(None, None, name, size, offset), size)
+    while page is not None:
+        jobs: Jobs = yield page.request
+        found += jobs
+        page = page.after(jobs)
+    return found

@@ -1,0 +1,208 @@
+"""Orchestration: one text, answered at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from artificer_provider.client import limits
+from artificer_provider.client._core import (
+    C,
+    Flow,
+    Repeat,
+    Request,
+    Resource,
+    Rest,
+    endpoint,
+    flow,
+    mutation,
+    query,
+)
+from artificer_provider.client.apologies import ERROR_MODEL, is_apology
+from artificer_provider.client.errors import EngineAnswerError
+from artificer_provider.client.models.orchestration import (
+    ChainChat,
+    ChainExecutionRequest,
+    ChainExecutionResult,
+    ChainMessage,
+    ChainPhase,
+    PhaseAnswer,
+    ProcessedText,
+    ProcessText,
+    RoutingAnalytics,
+)
+from artificer_provider.client.resources._checked import checked, in_range
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from artificer_provider.client.models.batch import ValidationConfig
+
+T = TypeVar("T")
+
+ORCHESTRATION = "/api/orchestration"
+#: A call here is answered when the models are done; a deployed engine gives each of them 120 s (WIRE §6.6).
+ANSWER_TIMEOUT = 150.0
+
+Answers = list[PhaseAnswer]
+
+
+class Orchestration(Resource[C]):
+    """One text, answered at once. No call is sent again by itself once it may have been billed."""
+
+    @flow
+    def execute(
+        self,
+        query: str,
+        *,
+        task_type: str | None = None,
+        model: str | None = None,
+        use_rag: bool | None = None,
+        project_id: str | None = None,
+        validation_config: ValidationConfig | Mapping[str, Any] | None = None,
+    ) -> Flow[ChainExecutionResult]:
+        """
+        Answer one question.
+
+        :param query: the question, 1 to 10,000 characters.
+        :param task_type: what kind of work it is: ``qa``, ``summarize``, …
+        :param model: who answers; the engine's default unless given.
+        :param use_rag: whether documents of the project are looked up for the answer.
+        :param project_id: the project whose documents those are.
+        :param validation_config: whether the answer is scored, and the score below which it is tried again.
+        :raises EngineAnswerError: when the engine apologises instead of answering.
+        :raises NotCarriedError: a deployed engine has no such call.
+        """
+        body = checked(
+            ChainExecutionRequest,
+            "executing a query",
+            query=query,
+            task_type=task_type,
+            model=model,
+            use_rag=use_rag,
+            project_id=project_id,
+            validation_config=validation_config,
+        )
+        return _execute(body)
+
+    @flow
+    def process_text(
+        self, text: str, phases: Sequence[ChainPhase | Mapping[str, Any]]
+    ) -> Flow[ProcessedText]:
+        """
+        Put several questions to one text. Every phase is given the text itself; :meth:`chain` chains them.
+
+        :param text: 1 to 100,000 characters.
+        :param phases: 1 to 10 of name, model, system prompt and temperature.
+        :raises EngineAnswerError: when the engine apologises instead of answering.
+        """
+        return _process_text(text, phases)
+
+    @flow
+    def chain(self, text: str, phases: Sequence[ChainPhase | Mapping[str, Any]]) -> Flow[Answers]:
+        """
+        Put a text through phases, each given the answer of the one before, and return all answers in order.
+
+        An engine does not chain them itself (WIRE §5), so this is a call for each phase.
+
+        :param text: 1 to 100,000 characters, and so must every answer but the last be.
+        :param phases: 1 to 10 of name, model, system prompt and temperature.
+        :raises EngineAnswerError: when the engine apologises instead of answering.
+        """
+        return _chain(text, phases)
+
+    @flow
+    def chain_chat(self, conversation_id: str, content: str) -> Flow[ChainMessage]:
+        """
+        Put a message to a conversation, and let the engine choose how it is answered. Both are kept in it.
+
+        :param content: 1 to 10,000 characters.
+        :raises NotFoundError: when there is no such conversation.
+        :raises EngineAnswerError: when the engine apologises instead of answering.
+        """
+        return _chain_chat(conversation_id, content)
+
+    @endpoint
+    def get_analytics(
+        self, *, limit: int = 50, conversation_id: str | None = None
+    ) -> Request[RoutingAnalytics]:
+        """
+        List which models the latest questions went to, and how that ended.
+
+        :param limit: how many at most, 1 to 100.
+        :param conversation_id: only those of one conversation.
+        """
+        doing = "fetching the routing analytics"
+        params = {
+            "limit": in_range(doing, "limit", limit, 1, limits.MAX_PAGE),
+            "conversationId": conversation_id,
+        }
+        said = {name: value for name, value in params.items() if value is not None}
+        trpc = query("orchestration.getRoutingAnalytics", said)
+        return Request(doing, RoutingAnalytics, Rest("GET", f"{ORCHESTRATION}/analytics", params), trpc)
+
+
+def _execute(body: ChainExecutionRequest) -> Flow[ChainExecutionResult]:
+    done: ChainExecutionResult = yield Request(
+        "executing a query",
+        ChainExecutionResult,
+        rest=Rest("POST", f"{ORCHESTRATION}/execute", body=body),
+        trpc=mutation("orchestration.chainChat", not_carried=("a query outside of a conversation",)),
+        repeat=Repeat.UNSENT,
+        timeout=ANSWER_TIMEOUT,
+    )
+    return _answered(done, "executing a query", done.response, done.model)
+
+
+def _process_text(text: str, phases: Sequence[ChainPhase | Mapping[str, Any]]) -> Flow[ProcessedText]:
+    doing = "processing a text"
+    body = checked(ProcessText, doing, text=text, chain_config={"phases": phases})
+    done: ProcessedText = yield Request(
+        doing,
+        ProcessedText,
+        rest=Rest("POST", f"{ORCHESTRATION}/process-text", body=body),
+        trpc=mutation("orchestration.processText", body),
+        repeat=Repeat.UNSENT,
+        timeout=ANSWER_TIMEOUT * len(body.chain_config.phases),
+    )
+    for found in done.chain_results:
+        _answered(found, f"{doing}, phase {found.phase!r}", found.response, found.model)
+    return done
+
+
+def _chain(text: str, phases: Sequence[ChainPhase | Mapping[str, Any]]) -> Flow[Answers]:
+    # All of them are checked before the first is paid for.
+    whole = checked(ProcessText, "chaining phases", text=text, chain_config={"phases": phases})
+    answers = Answers()
+    for phase in whole.chain_config.phases:
+        done = yield from _process_text(answers[-1].response if answers else text, [phase])
+        answers += done.chain_results
+    return answers
+
+
+def _chain_chat(conversation_id: str, content: str) -> Flow[ChainMessage]:
+    doing = f"chatting in conversation {conversation_id}"
+    body = checked(ChainChat, doing, content=content, conversation_id=conversation_id)
+    done: ChainMessage = yield Request(
+        doing,
+        ChainMessage,
+        rest=Rest("POST", f"{ORCHESTRATION}/chain-chat", body=body),
+        trpc=mutation("orchestration.chainChat", body),
+        repeat=Repeat.UNSENT,
+        timeout=ANSWER_TIMEOUT,
+    )
+    return _answered(done, doing, done.content, done.model)
+
+
+def _answered(done: T, doing: str, answer: str, model: str | None) -> T:
+    """
+    Give an answer that is one.
+
+    :raises EngineAnswerError: when it is an apology.
+    """
+    if model == ERROR_MODEL or is_apology(answer):
+        raise EngineAnswerError(
+            f"Failed {doing}: every model of the engine failed, and it apologised instead: {answer[:200]!r}. "
+            "Nothing was billed for that answer; try again later.",
+            answer=answer,
+        )
+    return done
