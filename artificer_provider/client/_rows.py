@@ -241,9 +241,7 @@ class JsonRows(Rows[T]):
             raw = bytes(memoryview(self._buffer)[begin : found.start() + 1])
             try:
                 rows.append(self._row(raw))
-            except ReplyError:
-                if _is_json(raw):
-                    raise
+            except ReplyError:  # the guess was wrong, or the row is: json finds out
                 self._take(begin)
                 return False
             begin = at = found.end()

@@ -156,6 +156,7 @@ def test_the_list_is_taken_where_the_path_leads_and_nowhere_else() -> None:
         b'[["a"]]',
         b'{"error": {"message": "no"}}',
         b'{"result": {"data": {"json": {"results": {"0": {}}}}}}',
+        b'{"result": {"data": {"json": {"results": {"results": [{"a": 1}]}}}}}',
         b'{"results": [{"a": 1}]}',
         b'{"result": [{"data": {"json": {"results": [{"a": 1}]}}}]}',
         b"{" + b" " * 100_000,
@@ -244,6 +245,14 @@ def test_a_large_row_among_small_ones_is_read(size: int) -> None:
     ]
     assert fed(array(), json.dumps(rows).encode(), 65_536) == rows
     assert fed(lines(), ndjson(rows), 65_536) == rows
+
+
+def test_a_row_full_of_what_looks_like_its_end_is_looked_at_a_few_times_only() -> None:
+    read: list[int] = []
+    rows = JsonRows(lambda raw: read.append(len(raw)) or from_json(raw), doing="reading")
+    row = {"a": 1, "parts": [{"a": index} for index in range(100_000)]}
+    assert fed(rows, json.dumps([row, row]).encode(), 16_384) == [row, row]
+    assert len(read) < 25
 
 
 def test_memory_is_that_of_a_row_and_not_of_the_reply() -> None:
