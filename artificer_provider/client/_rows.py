@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import ValidationError
@@ -104,7 +105,10 @@ class NdjsonRows(Rows[T]):
         return rows
 
     def finish(self) -> None:
-        """Prove that the line that ends the reply came."""
+        """Prove that the line that ends the reply came; it may lack its line break."""
+        if _NOTE.match(self._buffer) and _parsed(self._buffer) is not None:
+            self._note(self._buffer)
+            self._buffer.clear()
         if not self._ended:
             raise self._cut(
                 f"its last line is {_shown(self._buffer)}" if self._buffer else "its end is missing"
@@ -121,7 +125,7 @@ class NdjsonRows(Rows[T]):
             return []
         return [self._row(self._read, line)]
 
-    def _note(self, line: bytes) -> None:
+    def _note(self, line: bytes | bytearray) -> None:
         """Read a line that is no row."""
         match _parsed(line):
             case {"_end": {"rows": int(count)}} if count == self.count:
@@ -161,7 +165,7 @@ class JsonRows(Rows[T]):
         self._read = read
         self._array = _Array(path, ObjectBuilder)
         self._events: list[tuple[str, object]] = ijson.sendable_list()
-        self._parser = ijson.basic_parse_coro(self._events, use_float=True)
+        self._parser = ijson.basic_parse_coro(self._events)
         self._since_row = 0
         self._head = b""
 
@@ -231,7 +235,8 @@ class _Array:
                 self._next_is_ours = self._leads_on(value)
                 continue
             if self._builder is not None:
-                self._builder.event(event, value)
+                # ijson's own floats would refuse an integer of more than 64 bits.
+                self._builder.event(event, float(value) if isinstance(value, Decimal) else value)
                 if self.depth == len(self._path) + 1:
                     yield self._builder.value
                     self._builder = None
