@@ -1,0 +1,28 @@
+"""Writes docs/openapi.json: the contract, as the embedded engine makes it of its routes and models."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from artificer_provider.engine.answering.registry import Answerers
+from artificer_provider.engine.app import make_app
+from artificer_provider.engine.runner import Runner
+from artificer_provider.engine.store import Store
+
+TARGET = Path(__file__).parent.parent / "docs" / "openapi.json"
+
+
+def main() -> None:
+    """Write the document."""
+    with TemporaryDirectory() as scratch:
+        store, answerers = Store(Path(scratch) / "engine.sqlite3"), Answerers(None)
+        document = make_app(store, answerers, Runner(store, answerers)).openapi()
+        store.close()
+    TARGET.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(f"wrote {TARGET}")
+
+
+if __name__ == "__main__":
+    main()
