@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from artificer_provider.engine.answering.registry import Answerers
 from artificer_provider.engine.app import make_app
@@ -14,13 +15,19 @@ from artificer_provider.engine.store import Store
 TARGET = Path(__file__).parent.parent / "docs" / "openapi.json"
 
 
-def main() -> None:
-    """Write the document."""
+def make() -> dict[str, Any]:
+    """Make the document, with an engine that serves nobody."""
     with TemporaryDirectory() as scratch:
         store, answerers = Store(Path(scratch) / "engine.sqlite3"), Answerers(None)
-        document = make_app(store, answerers, Runner(store, answerers)).openapi()
-        store.close()
-    TARGET.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        try:
+            return make_app(store, answerers, Runner(store, answerers)).openapi()
+        finally:
+            store.close()
+
+
+def main() -> None:
+    """Write the document."""
+    TARGET.write_text(json.dumps(make(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"wrote {TARGET}")
 
 

@@ -155,7 +155,7 @@ def shape_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def not_here(request: Request, error: HTTPException) -> Response:
         code = _CODES.get(error.status_code, "http_error")
-        sentence = f"{request.method} {request.url.path}: {error.detail}."
+        sentence = f"{request.method} {request.url.path}: {error.detail}. /openapi.json lists what there is."
         headers = dict(error.headers or {})
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             headers["Allow"] = ", ".join(_methods_of(app, request.url.path))
@@ -170,17 +170,17 @@ def shape_errors(app: FastAPI) -> None:
         request_id = request.state.request_id
         log.error("request %s: %s %s failed", request_id, request.method, request.url.path, exc_info=error)
         sentence = f"The engine failed; its log has the reason under {request_id}. Nothing was changed."
-        return error_reply(EngineError(500, "internal_error", sentence), request_id)
+        # The server closes a connection on which an application failed: a caller must not use it again.
+        refusal = EngineError(500, "internal_error", sentence, headers={"Connection": "close"})
+        return error_reply(refusal, request_id)
 
 
 def _methods_of(app: FastAPI, path: str) -> list[str]:
     """Name all methods of a path: several routes can share one, and each knows only its own."""
-    found = {
-        method
-        for route in app.routes
-        if isinstance(route, Route) and route.path_regex.match(path)
-        for method in route.methods or ()
-    }
+    routes = [route for route in app.routes if isinstance(route, Route)]
+    # The first that fits is the one that is meant: /api/batch/cleanup is no job.
+    meant = next(route.path for route in routes if route.path_regex.match(path))
+    found = {method for route in routes if route.path == meant for method in route.methods or ()}
     return sorted(found | {"HEAD"} if "GET" in found else found)
 
 

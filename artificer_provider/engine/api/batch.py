@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 from fastapi import APIRouter, Header, Query, Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
@@ -44,10 +44,13 @@ if TYPE_CHECKING:
 _JOBS = TypeAdapter(list[BatchJob])
 
 
+_NO_STATUS: Final = f"is none of {', '.join(JobStatus)}"
+
+
 def _known(status: JobStatus) -> JobStatus:
     """Refuse a word that is no status: it would find nothing, and look like an answer."""
     if status not in list(JobStatus):
-        raise ValueError(f"is none of {', '.join(JobStatus)}")
+        raise ValueError(_NO_STATUS)
     return status
 
 
@@ -72,6 +75,25 @@ class JobsPage(BaseModel):
     offset: Annotated[int, Field(ge=0, le=10**9, description="How many to pass over.")] = 0
 
 
+_EXAMPLE: Final = {
+    "name": "a note",
+    "items": [{"input": "The bridge is closed. Traffic takes the northern road. A cat watched."}],
+    "phases": [{"name": "summary", "taskType": "summarize", "parameters": {"sentences": 1}}],
+}
+
+#: What can be done next with the id of a job.
+_OF_A_JOB: Final = (
+    "getBatchJob",
+    "startBatchJob",
+    "pauseBatchJob",
+    "resumeBatchJob",
+    "cancelBatchJob",
+    "getBatchResults",
+    "getBatchAnalytics",
+    "deleteBatchJob",
+)
+
+
 def batch_api(store: Store, runner: Runner, answerers: Answerers) -> APIRouter:
     """Put the paths over a store."""
     api = APIRouter(prefix="/api/batch", tags=["batch"])
@@ -85,16 +107,22 @@ def batch_api(store: Store, runner: Runner, answerers: Answerers) -> APIRouter:
 
 
 def _add_creation(api: APIRouter, store: Store, runner: Runner, answerers: Answerers) -> None:
+    created = gives(
+        BatchJob,
+        "The job, running already unless `options.autoStart` is false.",
+        {"Idempotent-Replayed": "`true` when this is the first reply to the same key again."},
+    )
+    created[200]["links"] = {
+        operation: {"operationId": operation, "parameters": {"job_id": "$response.body#/id"}}
+        for operation in _OF_A_JOB
+    }
+
     @api.post(
         "",
         summary="Create a job",
         description="The job and its items are stored as one: there is never half a job.",
         responses={
-            **gives(
-                BatchJob,
-                "The job, running already unless `options.autoStart` is false.",
-                {"Idempotent-Replayed": "`true` when this is the first reply to the same key again."},
-            ),
+            **created,
             **refuses(
                 BODY_REFUSALS,
                 {
@@ -103,7 +131,7 @@ def _add_creation(api: APIRouter, store: Store, runner: Runner, answerers: Answe
                 },
             ),
         },
-        openapi_extra=takes(CreateBatchJob),
+        openapi_extra=takes(CreateBatchJob, _EXAMPLE),
     )
     async def create_batch_job(
         request: Request,
@@ -148,10 +176,7 @@ def _add_list(api: APIRouter, store: Store) -> None:
     )
     async def list_batch_jobs(page: Annotated[JobsPage, Query()]) -> Response:
         if page.updated_since is not None:
-            if others := page.model_fields_set - {"updated_since", "limit"}:
-                raise invalid(
-                    [Problem(to_camel(name), "does not go with updatedSince.") for name in sorted(others)]
-                )
+            _refuse_filters(page)
             return json_reply(
                 await store.read(partial(changes.since, cursor=page.updated_since, limit=page.limit))
             )
@@ -162,6 +187,14 @@ def _add_list(api: APIRouter, store: Store) -> None:
         content = _JOBS.dump_json(listed.jobs, by_alias=True, exclude_none=True)
         headers = {"X-Total-Count": str(listed.total), "X-Next-Cursor": listed.cursor}
         return Response(content, media_type="application/json", headers=headers)
+
+
+def _refuse_filters(page: JobsPage) -> None:
+    """Refuse what would hide changes: a job that leaves a filter would never be told of again."""
+    others = set(JobsPage.model_fields) - {"updated_since", "limit"}
+    given = [name for name in sorted(others) if getattr(page, name) != JobsPage.model_fields[name].default]
+    if given:
+        raise invalid([Problem(to_camel(name), "does not go with updatedSince.") for name in given])
 
 
 def _add_cleanup(api: APIRouter) -> None:
@@ -177,7 +210,9 @@ def _add_cleanup(api: APIRouter) -> None:
         openapi_extra=takes(CleanupCheckpoints),
     )
     async def cleanup_checkpoints(request: Request) -> Response:
-        read_payload(await read_body(request), CleanupCheckpoints)
+        asked = read_payload(await read_body(request), CleanupCheckpoints)
+        if asked.status is not None and asked.status not in list(JobStatus):
+            raise invalid([Problem("status", _NO_STATUS)])
         return json_reply(CleanedCheckpoints(cleaned_count=0))
 
 

@@ -68,7 +68,10 @@ def _add_questions(api: APIRouter, store: Store, answerers: Answerers) -> None:
             **gives(ChainExecutionResult, "The answer, who gave it and what it took."),
             **refuses(BODY_REFUSALS, _MODEL_REFUSALS),
         },
-        openapi_extra=takes(ChainExecutionRequest),
+        openapi_extra=takes(
+            ChainExecutionRequest,
+            {"query": "The bridge is closed. Traffic takes the northern road.", "taskType": "extract"},
+        ),
     )
     async def execute_query(request: Request) -> Response:
         asked = read_payload(await read_body(request), ChainExecutionRequest)

@@ -60,7 +60,9 @@ def refuses(*descriptions: Mapping[int, str]) -> Replies:
     }
 
 
-def takes(model: type[Payload]) -> dict[str, Any]:
+def takes(model: type[Payload], example: Mapping[str, object] | None = None) -> dict[str, Any]:
     """Describe the body, which is read by us and not by FastAPI: in one buffer, and with our errors."""
-    schema = {"$ref": SCHEMAS.format(model=model.__name__)}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+    content: dict[str, Any] = {"schema": {"$ref": SCHEMAS.format(model=model.__name__)}}
+    if example is not None:
+        content["example"] = example
+    return {"requestBody": {"required": True, "content": {"application/json": content}}}
