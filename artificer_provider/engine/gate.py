@@ -8,6 +8,7 @@ import json
 import logging
 import re
 import secrets
+import sqlite3
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,10 @@ MAX_BODY_BYTES = 64 * 1024 * 1024
 # Whether it is well, and what its contract is, which anybody can read in the repository.
 OPEN_PATHS = re.compile(r"/health|/openapi\.json|/docs(/.*)?")
 _HOST = re.compile(r"\[(?P<six>[0-9A-Fa-f:.]+)\](:\d+)?|(?P<name>[^:]*)(:\d+)?")
+#: Seconds; a person has to make room on the disk first.
+RETRY_AFTER = "30"
+_PRIMARY_CODE = 0xFF  # what is above it only says more exactly the same
+_DISK_CODES = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY)
 _ORDERLY_ID = re.compile(r"[\w.:-]{1,100}")
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 
@@ -163,6 +168,19 @@ def shape_errors(app: FastAPI) -> None:
                 f"{request.method} {request.url.path}: not offered; this path takes {headers['Allow']}."
             )
         refusal = EngineError(error.status_code, code, sentence, headers=headers)
+        return error_reply(refusal, request.state.request_id)
+
+    @app.exception_handler(sqlite3.OperationalError)
+    async def not_kept(request: Request, error: sqlite3.OperationalError) -> Response:
+        # Errors that Python itself finds in a row have no code.
+        if getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE not in _DISK_CODES:
+            raise error
+        log.error("request %s: the database: %s", request.state.request_id, error)
+        sentence = (
+            f"The engine cannot use its database now ({error}). Nothing was changed: give the disk it lies "
+            "on some room, and send this again."
+        )
+        refusal = EngineError(503, "storage_unavailable", sentence, headers={"Retry-After": RETRY_AFTER})
         return error_reply(refusal, request.state.request_id)
 
     @app.exception_handler(Exception)

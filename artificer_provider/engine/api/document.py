@@ -49,6 +49,7 @@ _EVERYWHERE: Final = {
     "401": ("Unauthorized", "The key is missing or wrong."),
     "403": ("ForbiddenHost", "The engine has no key, and was called by a name that is not this machine's."),
     "500": ("InternalError", "The engine failed; its log has the reason under the request id."),
+    "503": ("Unavailable", "The engine cannot use its database now, for want of room, say."),
 }
 _OF_BODIES: Final = {
     "400": ("InvalidJson", BODY_REFUSALS[400]),
@@ -97,12 +98,18 @@ def _components(schemas: dict[str, Any]) -> dict[str, Any]:
         schemas.pop(theirs, None)
     for schema in schemas.values():
         _describe_fields(schema)
+    replies: dict[str, Any] = {
+        name: {"description": description, "headers": dict(_REQUEST_ID), "content": _REFUSAL}
+        for name, description in _SHARED.values()
+    }
+    replies["Unavailable"]["headers"]["Retry-After"] = {
+        "description": "Seconds after which to send it again.",
+        "required": True,
+        "schema": {"type": "integer"},
+    }
     return {
         "schemas": dict(sorted(schemas.items())),
-        "responses": {
-            name: {"description": description, "headers": _REQUEST_ID, "content": _REFUSAL}
-            for name, description in _SHARED.values()
-        },
+        "responses": replies,
         "headers": {
             "X-Request-Id": {
                 "description": "The id of this request: the caller's own `X-Request-Id`, or one made for it.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from artificer_provider.client.models.orchestration import (
@@ -91,6 +92,31 @@ def test_what_cannot_be_done_is_refused_by_name(engine: Engine, body: dict[str, 
     error = refused(ask(engine, **body), 422, "validation_error")
     assert [detail["path"] for detail in error["details"]] == [field]
     assert analytics(engine, limit=100).summary.total == before
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "code"),
+    [
+        (b'{"query": "half a', 400, "invalid_json"),
+        (b'{"query": "\\ud800"}', 400, "invalid_json"),
+        (b'{"query": "\xff"}', 400, "invalid_json"),
+        (b"", 400, "invalid_json"),
+        (b"[]", 422, "validation_error"),
+        (b" " * (64 * 1024 * 1024 + 1), 413, "too_large"),
+    ],
+    ids=["cut", "a lone surrogate", "no UTF-8", "nothing", "a list", "too large"],
+)
+def test_a_body_that_cannot_be_read_is_refused(
+    engine: Engine, content: bytes, status: int, code: str
+) -> None:
+    for operation in ("execute", "process-text", "chain-chat"):
+        headers = {"Content-Type": "application/json", "Connection": "close"}
+        try:
+            reply = engine.http.post(f"/api/orchestration/{operation}", content=content, headers=headers)
+        except httpx.WriteError:
+            assert status == 413  # turned away before all was sent
+            continue
+        refused(reply, status, code)
 
 
 def test_a_chain_without_a_language_model_is_told_what_it_needs(engine: Engine) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -142,6 +143,26 @@ def test_a_body_cut_in_the_middle_stores_nothing_and_is_no_fault_of_the_engine(e
         assert connection.recv(1) == b""
     assert engine.http.get("/api/batch").headers["X-Total-Count"] == "0"
     assert "Traceback" not in engine.log.read_text()
+
+
+def test_a_full_disk_is_said_and_nothing_is_half_stored(tmp_path: Path) -> None:
+    sent = body(items=[{"input": "x" * 50_000}] * 20, options={"autoStart": False})
+    with running_engine(tmp_path / "data") as engine:
+        unlimited = resource.prlimit(engine.process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(engine.process.pid, resource.RLIMIT_FSIZE, (3_000_000, unlimited[1]))
+        replies = [engine.http.post("/api/batch", json=sent) for _ in range(6)]
+        stored = sum(reply.status_code == 200 for reply in replies)
+        refusals = [reply for reply in replies if reply.status_code != 200]
+        assert refusals
+        for reply in refusals:
+            assert reply.status_code == 503
+            assert int(reply.headers["Retry-After"]) > 0
+            assert error_of(reply)["code"] == "storage_unavailable"
+            assert "Nothing was changed" in error_of(reply)["message"]
+        assert engine.http.get("/api/batch").headers["X-Total-Count"] == str(stored)
+        resource.prlimit(engine.process.pid, resource.RLIMIT_FSIZE, unlimited)
+        assert engine.http.post("/api/batch", json=sent).status_code == 200
+        assert engine.http.get("/api/batch").headers["X-Total-Count"] == str(stored + 1)
 
 
 def test_wrong_queries_are_refused_by_name(engine: Engine) -> None:

@@ -155,6 +155,13 @@ async def test_a_reader_that_began_after_a_deletion_catches_up_though_it_is_forg
     assert rest.deleted == []
 
 
+async def test_a_reader_that_begins_with_nothing_is_not_told_what_was_deleted_before(store: Store) -> None:
+    await delete(store, await create(store))
+    kept = await create(store)
+    told = await since(store, "")
+    assert ([job.id for job in told.jobs], told.deleted) == ([kept], [])
+
+
 async def test_old_tombstones_are_dropped_when_another_job_is_deleted(store: Store) -> None:
     old, new = await create(store), await create(store)
     await delete(store, old)
