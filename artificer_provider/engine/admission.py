@@ -33,6 +33,17 @@ async def admit(body: bytearray, capable: Capable) -> CreateBatchJob:
     :raises EngineError: 400 when it is no JSON, 422 when it asks for something that cannot be done as asked.
     """
     asked = _read(body)
+    await check(asked, body, capable)
+    return asked
+
+
+async def check(asked: CreateBatchJob, body: bytes | bytearray, capable: Capable) -> None:
+    """
+    Make sure that a job that was read can be kept and carried out.
+
+    :param body: what it was read from, or what that was part of.
+    :raises EngineError: 422 with everything that cannot be done as asked.
+    """
     problems = [*_unstorable(asked, body), *_repeated_names(asked), *_not_offered(asked)]
     for place, phase in enumerate(asked.phases):
         problems += [
@@ -40,7 +51,6 @@ async def admit(body: bytearray, capable: Capable) -> CreateBatchJob:
         ]
     if problems:
         raise invalid(problems)
-    return asked
 
 
 def fingerprint(asked: CreateBatchJob) -> str:
@@ -70,7 +80,7 @@ def _read(body: bytearray) -> CreateBatchJob:
         raise EngineError(400, "invalid_json", f"The body is not valid JSON: {message}.") from error
 
 
-def _unstorable(asked: CreateBatchJob, body: bytearray) -> Iterator[Problem]:
+def _unstorable(asked: CreateBatchJob, body: bytes | bytearray) -> Iterator[Problem]:
     """Find what JSON can spell but a database or the next reader cannot keep."""
     if not _SUSPECT.search(body):
         return  # the rule: nothing to look for, and a large body is not walked through

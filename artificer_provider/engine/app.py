@@ -22,6 +22,7 @@ from artificer_provider.engine import reads, writes
 from artificer_provider.engine.admission import admit, fingerprint
 from artificer_provider.engine.gate import read_body, shape_errors
 from artificer_provider.engine.steps import Action
+from artificer_provider.engine.trpc.mount import add_trpc
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
@@ -96,6 +97,7 @@ def make_app(store: Store, answerers: Answerers, runner: Runner) -> FastAPI:
     _add_creation(app, store, runner, answerers)
     _add_jobs(app, store, runner)
     _add_outcome(app, store)
+    add_trpc(app, store, answerers, runner)
     app.openapi = partial(_document, app)  # type: ignore[method-assign]  # FastAPI's own way to change the document
     return app
 
