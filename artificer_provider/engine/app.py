@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
 
     from artificer_provider.engine.answering.registry import Answerers
-    from artificer_provider.engine.runner import Runner
+    from artificer_provider.engine.running import Runs
     from artificer_provider.engine.store import Store
 
 SHUTDOWN_GRACE = 5.0
@@ -76,7 +76,7 @@ class Health(BaseModel):
     batch_jobs: dict[str, int]
 
 
-def make_app(store: Store, answerers: Answerers, runner: Runner) -> FastAPI:
+def make_app(store: Store, answerers: Answerers, runner: Runs) -> FastAPI:
     """Put the paths over a store. All three that it is given end with it."""
 
     @asynccontextmanager
@@ -119,7 +119,7 @@ def _add_health(app: FastAPI, store: Store, answerers: Answerers) -> None:
         )
 
 
-def _add_creation(app: FastAPI, store: Store, runner: Runner, answerers: Answerers) -> None:
+def _add_creation(app: FastAPI, store: Store, runner: Runs, answerers: Answerers) -> None:
     @app.post(
         "/api/batch",
         responses={200: {"model": BatchJob}},
@@ -148,7 +148,7 @@ def _add_creation(app: FastAPI, store: Store, runner: Runner, answerers: Answere
         return _json(created.reply)
 
 
-def _add_jobs(app: FastAPI, store: Store, runner: Runner) -> None:
+def _add_jobs(app: FastAPI, store: Store, runner: Runs) -> None:
     @app.get("/api/batch", responses={200: {"model": list[BatchJob]}})
     async def list_jobs(page: Annotated[JobsPage, Query()]) -> Response:
         filters = {"project_id": page.project_id, "status": page.status, "name": page.name}

@@ -25,14 +25,13 @@ from artificer_provider.engine.trpc.procedures import Kind, Procedure, Stream, p
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator
 
-    from pydantic import JsonValue
-
-    from artificer_provider.client.models.batch import BatchJobResult, PhaseConfig
+    from artificer_provider.client.models.batch import PhaseConfig
     from artificer_provider.engine.store import Store
     from artificer_provider.engine.trpc.envelope import Value
     from artificer_provider.engine.trpc.procedures import Answer, Call, Rooms
+    from artificer_provider.engine.trpc.shapes import Look
 
 CHUNK_BYTES = 64 * 1024
 _DONE = {
@@ -65,13 +64,11 @@ class CleanupCheckpoints(Payload):
     status: Literal["COMPLETED", "FAILED", "CANCELLED"] | None = None
 
 
-def procedures(
-    rooms: Rooms, shown: Callable[[BatchJobResult], Mapping[str, JsonValue]]
-) -> dict[str, Procedure]:
+def procedures(rooms: Rooms, look: Look) -> dict[str, Procedure]:
     """
     Make the procedures of ``batch``.
 
-    :param shown: how an item's row looks on the wire.
+    :param look: how the rows of a job's items look on the wire.
     """
 
     def query(answer: Answer) -> Procedure:
@@ -90,7 +87,7 @@ def procedures(
         "batch.cleanupCheckpoints": mutation(taking(CleanupCheckpoints, _clean_up)),
         "batch.listJobs": query(taking(ListJobs, partial(_list, store))),
         "batch.getJobStatus": query(taking(OneJob, partial(_status, store))),
-        "batch.getJobResults": query(taking(OneJob, partial(_results, store, shown))),
+        "batch.getJobResults": query(taking(OneJob, partial(_results, store, look))),
         "batch.getJobAnalytics": query(taking(OneJob, partial(_analytics, store))),
     }
 
@@ -197,24 +194,21 @@ async def _analytics(store: Store, asked: OneJob) -> Value:
     return shapes.analytics(*await store.read(find))
 
 
-async def _results(
-    store: Store, shown: Callable[[BatchJobResult], Mapping[str, JsonValue]], asked: OneJob
-) -> Stream:
-    chunks = _result_chunks(store, shown, asked.job_id)
+async def _results(store: Store, look: Look, asked: OneJob) -> Stream:
+    chunks = _result_chunks(store, look, asked.job_id)
     # The first piece is made before the reply begins: an unknown job must still be able to be a 404.
     first = await run_in_threadpool(next, chunks)
     return Stream(chain([first], chunks))
 
 
-def _result_chunks(
-    store: Store, shown: Callable[[BatchJobResult], Mapping[str, JsonValue]], job_id: str
-) -> Iterator[bytes]:
+def _result_chunks(store: Store, look: Look, job_id: str) -> Iterator[bytes]:
     """Write the rows as they stand at one moment, while they are read."""
     with closing(store.connect()) as connection:
         connection.execute("BEGIN")
         job = known_job(connection, job_id)
         head = {"success": True, "jobId": job.id, "name": job.name, "status": job.status}
         chunk = bytearray(to_json(head)[:-1] + b',"results":[')
+        shown = look([phase.name for phase in _config(connection, job_id)[0]])
         for place, row in enumerate(reads.results(connection, job_id, 0, job.total_items)):
             chunk += b",\n" if place else b""
             chunk += to_json(shown(row))

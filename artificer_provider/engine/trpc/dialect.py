@@ -11,27 +11,21 @@ from artificer_provider.engine.trpc.errors import Code, RefusedError
 from artificer_provider.engine.trpc.procedures import Kind, Procedure, protected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from pydantic import JsonValue
-
-    from artificer_provider.client.models.batch import BatchJobResult
     from artificer_provider.engine.trpc.envelope import Value
     from artificer_provider.engine.trpc.procedures import Call, Rooms
+    from artificer_provider.engine.trpc.shapes import Look
 
 
-def procedures(
-    rooms: Rooms, shown: Callable[[BatchJobResult], Mapping[str, JsonValue]] = shapes.result
-) -> dict[str, Procedure]:
+def procedures(rooms: Rooms, look: Look = shapes.as_it_is) -> dict[str, Procedure]:
     """
     Make every procedure, by name.
 
-    :param shown: how an item's row looks on the wire.
+    :param look: how the rows of a job's items look on the wire.
     """
     unread = protected(_read_no_documents)
     return {
         "auth.public": Procedure(Kind.QUERY, _greet),
-        **batch.procedures(rooms, shown),
+        **batch.procedures(rooms, look),
         **orchestration.procedures(rooms),
         "images.extractTextFromImage": Procedure(Kind.MUTATION, unread),
         "images.analyzeImage": Procedure(Kind.MUTATION, unread),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 from artificer_provider.engine.trpc.envelope import UNDEFINED, Value, iso
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from pydantic import JsonValue
 
     from artificer_provider.client.models.batch import (
@@ -18,6 +17,11 @@ if TYPE_CHECKING:
         PhaseAnalytics,
         PhaseConfig,
     )
+
+#: How one item's row is shown.
+Shown: TypeAlias = "Callable[[BatchJobResult], Mapping[str, JsonValue]]"
+#: How a job's rows are shown, given the names of its phases.
+Look: TypeAlias = Callable[[Sequence[str]], Shown]
 
 # The deployed engine writes this owner where nobody had to say who he is; this engine knows no users at all.
 OWNER = "anonymous"
@@ -124,6 +128,11 @@ def result(row: BatchJobResult) -> Mapping[str, JsonValue]:
         "tokensUsed": row.tokens_used,
         "processingTimeMs": row.processing_time_ms,
     }
+
+
+def as_it_is(_phases: Sequence[str]) -> Shown:
+    """Show every row as it is."""
+    return result
 
 
 def totals(job: BatchJob) -> Mapping[str, JsonValue]:
