@@ -66,8 +66,9 @@ def nulls(value: JsonValue, fields: Known, path: tuple[int | str, ...]) -> Itera
         kind = fields if isinstance(fields, str) else "array" if isinstance(fields, list) else "object"
         yield mistyped(kind, None, path)
     elif isinstance(value, dict) and isinstance(fields, Mapping):
-        for name in value.keys() & fields.keys():
-            yield from nulls(value[name], fields[name], (*path, name))
+        for name, inner in value.items():
+            if name in fields:
+                yield from nulls(inner, fields[name], (*path, name))
     elif isinstance(value, list) and isinstance(fields, list):
         for place, member in enumerate(value):
             yield from nulls(member, fields[0], (*path, place))

@@ -1,72 +1,30 @@
-"""Each quirk switched on alone does what a deployed engine does, and nothing of it shows without."""
+"""Quirks of a job's life: each switched on alone does what a deployed engine does; none shows without."""
 
 from __future__ import annotations
 
-import json
 import signal
-import socket
-import subprocess
-import sys
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.engine import running_engine
+from support.quirks import (
+    APOLOGY,
+    ONE_PHASE,
+    TWO_PHASES,
+    body,
+    made_pending,
+    quirk_or_not,
+    with_and_without,
+)
 from support.trpc import Trpc, error_of
 from support.waiting import wait_until
 
-from artificer_provider.engine.trpc.quirks import Quirk
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from support.engine import Engine
     from support.model_server import ModelServer
-
-    Start = Callable[[str], Engine]
-
-APOLOGY = "Sorry, I encountered an error. Please try again."
-ONE_PHASE, TWO_PHASES = [{"name": "p1"}], [{"name": "p1"}, {"name": "p2"}]
-
+    from support.quirks import Start
 
 KEYWORDS = {"name": "p1", "taskType": "extract", "model": "extractive"}
-
-
-@pytest.fixture
-def start(tmp_path: Path, model_server: ModelServer) -> Iterator[Start]:
-    """Start an engine with these quirks; with none it is honest."""
-    environment = {"ARTIFICER_ENGINE_LLM_URL": model_server.url, "ARTIFICER_ENGINE_LLM_MODEL": "small"}
-    with ExitStack() as engines:
-
-        def engine(quirks: str) -> Engine:
-            arguments = [f"--quirks={quirks}"] if quirks else []
-            return engines.enter_context(running_engine(tmp_path / "data", environment, arguments))
-
-        yield engine
-        model_server.open.set()
-
-
-def quirk_or_not(name: str, with_it: object, without: object) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize(
-        ("quirks", "expected"), [(name, with_it), ("", without)], ids=["quirk", "honest"]
-    )
-
-
-def with_and_without(name: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("quirks", [name, ""], ids=["quirk", "honest"])
-
-
-def body(count: int, phases: list[dict[str, Any]], **options: Any) -> dict[str, Any]:
-    items = [{"input": f"t{n}"} for n in range(count)]
-    return {"name": "quirky", "items": items, "phases": phases, "options": {"concurrency": 2, **options}}
-
-
-def made_pending(trpc: Trpc, count: int = 2, phases: list[dict[str, Any]] | None = None) -> str:
-    return trpc.create(body(count, phases or ONE_PHASE, autoStart=False))
 
 
 @quirk_or_not("row_before_items", (3, 0, "COMPLETED", 0), (3, 3, "COMPLETED", 3))
@@ -338,106 +296,6 @@ def test_zombies_can_be_cancelled_and_deleted(start: Start, model_server: ModelS
     assert trpc.get("batch.getJobStatus", {"jobId": job_id}).status_code == 404
 
 
-@quirk_or_not("server_error_moves", (500, "Operation failed: "), (409, ""))
-def test_server_error_moves_are_told_by_their_message_alone(
-    start: Start, quirks: str, expected: tuple[int, str]
-) -> None:
-    trpc = Trpc(start(quirks).http)
-    job_id = made_pending(trpc)
-    for action in ("pause", "resume"):
-        error = error_of(trpc.act(job_id, action))
-        assert error["data"]["httpStatus"] == expected[0]
-        assert error["message"] == f"{expected[1]}Cannot {action} job in status: PENDING"
-    assert trpc.act("nope", "pause").status_code == 404
-
-
-@quirk_or_not("unknown_dropped", (200, 400), (400, 200))
-def test_unknown_dropped_takes_any_field_and_no_null(
-    start: Start, model_server: ModelServer, quirks: str, expected: tuple[int, int]
-) -> None:
-    trpc = Trpc(start(quirks).http)
-    more = body(1, [{"name": "p1", "systemPrompt": "Never sent."}], autoStart=False, retryStrategy="all")
-    unknown = trpc.post("batch.createJob", more)
-    null = trpc.post("batch.createJob", {**body(1, ONE_PHASE), "projectId": None})
-    assert (unknown.status_code, null.status_code) == expected
-    if quirks:
-        job_id = unknown.json()["result"]["data"]["json"]["job"]["id"]
-        trpc.act(job_id, "start").raise_for_status()
-        trpc.wait_for(job_id, "COMPLETED")
-        assert [message["role"] for message in model_server.calls[0]["messages"]] == ["user"]
-        (issue,) = json.loads(error_of(null)["message"])
-        assert issue["message"] == "Invalid input: expected string, received null"
-        assert issue["path"] == ["projectId"]
-
-
-@with_and_without("rate_limit")
-def test_rate_limit_counts_every_call_of_a_user_agent_and_says_nothing_when_it_is_over(
-    start: Start, quirks: str
-) -> None:
-    trpc = Trpc(start(quirks).http)
-    first = trpc.get("auth.public")
-    assert first.headers.get("X-RateLimit-Remaining") == ("99" if quirks else None)
-    many = trpc.http.get(f"/{','.join(['auth.public'] * 120)}?batch=1")
-    over = trpc.get("auth.public")
-    if not quirks:
-        assert (many.status_code, over.status_code) == (200, 200)
-        return
-    assert many.status_code == 207
-    assert ["error" in one for one in many.json()] == [False] * 99 + [True] * 21
-    assert error_of(over)["message"] == "Rate limit exceeded. Try again in 60 seconds."
-    assert error_of(over)["data"]["code"] == "TOO_MANY_REQUESTS"
-    assert not {"x-ratelimit-remaining", "x-ratelimit-reset", "retry-after"} & over.headers.keys()
-    assert trpc.get("auth.public", **{"User-Agent": "another"}).headers["X-RateLimit-Remaining"] == "99"
-    assert trpc.http.get("/health").status_code == 200
-
-
-@quirk_or_not("small_bodies", 413, 200)
-def test_small_bodies_are_all_that_is_taken_under_api_trpc(start: Start, quirks: str, expected: int) -> None:
-    engine = start(quirks)
-    asked = {**body(1, ONE_PHASE, autoStart=False), "items": [{"input": "x" * 100_000}] * 11}
-    reply = Trpc(engine.http, "/api/trpc/").post("batch.createJob", asked)
-    assert reply.status_code == expected
-    if expected == 413:
-        assert reply.text == "Body exceeded 1mb limit"
-    assert Trpc(engine.http).post("batch.createJob", asked).status_code == 200  # at the root any size goes
-    small = {**asked, "items": [{"input": "x" * 100_000}] * 9}
-    assert Trpc(engine.http, "/api/trpc/").post("batch.createJob", small).status_code == 200
-
-
-@with_and_without("keep_alive")
-def test_keep_alive_is_announced_and_over_after_five_seconds(start: Start, quirks: str) -> None:
-    url = start(quirks).url.removeprefix("http://")
-    host, port = url.split(":")
-    with socket.create_connection((host, int(port)), timeout=7) as connection:
-        connection.sendall(f"GET /auth.public HTTP/1.1\r\nHost: {url}\r\n\r\n".encode())
-        head = connection.recv(65536).lower()
-        assert (b"keep-alive: timeout=5" in head) is bool(quirks)
-        begun = time.monotonic()
-        try:
-            closed = connection.recv(1) == b""
-        except TimeoutError:
-            closed = False
-        assert closed is bool(quirks)
-        assert not closed or 4 < time.monotonic() - begun < 6.5
-
-
-@with_and_without("no_rest")
-def test_no_rest_is_all_that_a_prober_finds(start: Start, quirks: str) -> None:
-    http = start(quirks).http
-    listed = "/api/batch" in http.get("/openapi.json").json()["paths"]
-    reply = http.get("/api/batch")
-    assert (listed, reply.status_code) == ((False, 404) if quirks else (True, 200))
-    if quirks:
-        assert error_of(reply)["message"] == 'No procedure found on path "api/batch"'
-        assert error_of(http.post("/api/batch", json={}))["data"]["code"] == "NOT_FOUND"
-        assert http.get("/health").json()["services"]["batchJobs"] == {
-            "status": "healthy",
-            "running": 0,
-            "pending": 0,
-        }
-    assert http.get("/auth.public").status_code == 200
-
-
 def test_all_quirks_together_still_run_a_job_to_its_end(start: Start, model_server: ModelServer) -> None:
     trpc = Trpc(start("all").http)
     job_id = trpc.create(body(3, [*TWO_PHASES, {"name": "p3", "temperature": 1}]))
@@ -446,13 +304,3 @@ def test_all_quirks_together_still_run_a_job_to_its_end(start: Start, model_serv
     assert done["analytics"]["costIncurred"] == 0
     assert {row["output"] for row in trpc.results(job_id)} == {f">>{APOLOGY}"}
     assert error_of(trpc.act(job_id, "resume"))["data"]["httpStatus"] == 500
-
-
-def test_the_command_lists_every_quirk_and_refuses_what_is_none() -> None:
-    command = [sys.executable, "-m", "artificer_provider.cli", "engine"]
-    listed = subprocess.run([*command, "--quirks=list"], capture_output=True, text=True, check=True)
-    assert [line.split()[0] for line in listed.stdout.splitlines()] == [quirk.option for quirk in Quirk]
-    assert all("WIRE §" in line for line in listed.stdout.splitlines())
-    refused = subprocess.run([*command, "--quirks=zombie"], capture_output=True, text=True, check=False)
-    assert refused.returncode == 2
-    assert "'zombie' is no quirk; known are all, no_rest," in refused.stderr
