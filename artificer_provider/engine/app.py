@@ -18,18 +18,19 @@ from artificer_provider.engine.api.images import images_api
 from artificer_provider.engine.api.orchestration import orchestration_api
 from artificer_provider.engine.api.outcome import outcome_api
 from artificer_provider.engine.gate import shape_errors
+from artificer_provider.engine.trpc.mount import add_trpc
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from artificer_provider.engine.answering.registry import Answerers
-    from artificer_provider.engine.runner import Runner
+    from artificer_provider.engine.running import Runs
     from artificer_provider.engine.store import Store
 
 SHUTDOWN_GRACE = 5.0
 
 
-def make_app(store: Store, answerers: Answerers, runner: Runner) -> FastAPI:
+def make_app(store: Store, answerers: Answerers, runner: Runs) -> FastAPI:
     """Put the paths over a store. All three that it is given end with it."""
 
     @asynccontextmanager
@@ -62,5 +63,6 @@ def make_app(store: Store, answerers: Answerers, runner: Runner) -> FastAPI:
         docs_api(),
     ):
         app.include_router(api)
+    add_trpc(app, store, answerers, runner)
     app.openapi = partial(make_document, app)  # type: ignore[method-assign]  # FastAPI's own way to change the document
     return app

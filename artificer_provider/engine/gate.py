@@ -21,6 +21,7 @@ from starlette.routing import Route
 
 from artificer_provider.engine.errors import EngineError, ErrorContent, ErrorDetail, ErrorReply, Problem
 from artificer_provider.engine.payloads import path_of
+from artificer_provider.engine.trpc.paths import called
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +69,8 @@ class Gate:
                 MutableHeaders(scope=message)["X-Request-Id"] = request_id
             await send(message)
 
-        refusal = self._refusal(scope["path"], headers)
+        is_known = scope["state"]["is_known"] = self._knows(headers.get("Authorization"))
+        refusal = self._refusal(scope["path"], headers, is_known=is_known)
         if refusal is not None:
             await error_reply(refusal, request_id)(scope, receive, send_named)
             return
@@ -77,7 +79,7 @@ class Gate:
             scope = {**scope, "method": "GET"}
         await self._app(scope, receive, send_named)
 
-    def _refusal(self, path: str, headers: Headers) -> EngineError | None:
+    def _refusal(self, path: str, headers: Headers, *, is_known: bool) -> EngineError | None:
         # Without a key, that only this machine can connect is all the protection there is, and a web page can
         # get around it: its own name resolves to 127.0.0.1 at second sight (DNS rebinding), and the visitor's
         # browser takes us for the page's server. The name it asks for gives that away. A key keeps pages out.
@@ -88,7 +90,8 @@ class Gate:
                 f"This engine asks for no key, so it answers to 'localhost' and loopback addresses only, not "
                 f"to {headers.get('Host', '')!r}: call it by one of those, or set ARTIFICER_ENGINE_API_KEY.",
             )
-        if OPEN_PATHS.fullmatch(path) or self._knows(headers.get("Authorization")):
+        # Procedures ask for the key themselves: their refusals look otherwise, and one is open to all.
+        if is_known or OPEN_PATHS.fullmatch(path) or called(path) is not None:
             return None
         return EngineError(
             401,

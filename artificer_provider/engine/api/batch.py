@@ -38,7 +38,7 @@ from artificer_provider.engine.steps import Action
 
 if TYPE_CHECKING:
     from artificer_provider.engine.answering.registry import Answerers
-    from artificer_provider.engine.runner import Runner
+    from artificer_provider.engine.running import Runs
     from artificer_provider.engine.store import Store
 
 _JOBS = TypeAdapter(list[BatchJob])
@@ -94,7 +94,7 @@ _OF_A_JOB: Final = (
 )
 
 
-def batch_api(store: Store, runner: Runner, answerers: Answerers) -> APIRouter:
+def batch_api(store: Store, runner: Runs, answerers: Answerers) -> APIRouter:
     """Put the paths over a store."""
     api = APIRouter(prefix="/api/batch", tags=["batch"])
     _add_creation(api, store, runner, answerers)
@@ -106,7 +106,7 @@ def batch_api(store: Store, runner: Runner, answerers: Answerers) -> APIRouter:
     return api
 
 
-def _add_creation(api: APIRouter, store: Store, runner: Runner, answerers: Answerers) -> None:
+def _add_creation(api: APIRouter, store: Store, runner: Runs, answerers: Answerers) -> None:
     created = gives(
         BatchJob,
         "The job, running already unless `options.autoStart` is false.",
@@ -244,7 +244,7 @@ _MOVES = {
 }
 
 
-def _add_move(api: APIRouter, store: Store, runner: Runner, action: Action, summary: str) -> None:
+def _add_move(api: APIRouter, store: Store, runner: Runs, action: Action, summary: str) -> None:
     @api.post(
         f"/{{job_id}}/{action}",
         name=f"{action}_batch_job",
