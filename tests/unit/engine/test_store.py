@@ -8,7 +8,8 @@ import pytest
 
 from artificer_provider.client.models.batch import BatchItem, BatchOptions, CreateBatchJob, PhaseConfig
 from artificer_provider.client.states import JobStatus
-from artificer_provider.engine import reads, writes
+from artificer_provider.engine import calls, reads, writes
+from artificer_provider.engine.attempts import Asked, Call, Ending, Rules
 from artificer_provider.engine.errors import EngineError
 from artificer_provider.engine.steps import Action
 from artificer_provider.engine.store import Store, UnreadableStoreError
@@ -36,18 +37,21 @@ async def create(store: Store) -> str:
     return (await store.write(partial(writes.create_job, asked=ASKED, intent=None))).reply.id
 
 
-def answer(item_index: int, cost: float | None) -> writes.Outcome:
-    return writes.Outcome(
-        job=1,
-        item_index=item_index,
-        phase=0,
-        is_last_phase=False,
-        duration_ms=1,
-        output="x",
-        model="m",
-        cost=cost,
-        tokens=3,
-    )
+RULES = Rules()
+
+
+def place(item_index: int, phase: int = 0) -> calls.Place:
+    return calls.Place(job=1, item_index=item_index, phase=phase, is_last_phase=phase == 1)
+
+
+def answered(cost: float | None) -> Call:
+    return Call(Asked.ANSWER, Ending.ANSWERED, text="x", model="m", cost=cost, tokens=3, duration_ms=1)
+
+
+async def call(store: Store, at: calls.Place, ended: Call, rules: Rules = RULES) -> float | None:
+    begun = await store.write(partial(calls.begin, place=at, rules=rules))
+    assert begun is not None
+    return await store.write(partial(calls.end, place=at, ended=ended, rules=rules))
 
 
 async def test_a_job_paused_while_its_last_item_ends_stays_paused(store: Store) -> None:
@@ -63,7 +67,7 @@ async def test_every_change_of_any_job_has_a_later_revision(store: Store) -> Non
     for job_id, change in (
         (first, partial(writes.enter_phase, number=1, name="one")),
         (second, partial(writes.enter_phase, number=2, name="one")),
-        (first, partial(writes.record, outcome=answer(0, 0.0))),
+        (first, partial(calls.end, place=place(0), ended=answered(0.0), rules=RULES)),
         (first, partial(writes.move_job, job_id=first, action=Action.PAUSE)),
         (second, partial(writes.end_job, job_id=second, status=JobStatus.COMPLETED)),
     ):
@@ -76,9 +80,9 @@ async def test_every_change_of_any_job_has_a_later_revision(store: Store) -> Non
 
 async def test_an_answer_is_kept_and_counted_once(store: Store) -> None:
     job_id = await create(store)
-    await store.write(partial(writes.record, outcome=answer(0, 0.5)))
+    await call(store, place(0), answered(0.5))
     with pytest.raises(sqlite3.IntegrityError):
-        await store.write(partial(writes.record, outcome=answer(0, 0.5)))
+        await store.write(partial(calls.end, place=place(0), ended=answered(0.5), rules=RULES))
     job = await store.read(partial(reads.job, job_id=job_id))
     assert (job.cost_incurred, job.tokens_used) == (0.5, 3)
 
@@ -86,7 +90,7 @@ async def test_an_answer_is_kept_and_counted_once(store: Store) -> None:
 async def test_a_sum_with_an_unknown_cost_is_unknown(store: Store) -> None:
     job_id = await create(store)
     for item_index, cost in ((0, 0.5), (1, None)):
-        await store.write(partial(writes.record, outcome=answer(item_index, cost)))
+        await call(store, place(item_index), answered(cost))
     assert (await store.read(partial(reads.job, job_id=job_id))).cost_incurred is None
     phases = (await store.read(partial(reads.analytics, job_id=job_id))).phases
     assert [(phase.items_processed, phase.cost, phase.tokens) for phase in phases] == [
