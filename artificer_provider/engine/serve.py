@@ -106,13 +106,13 @@ def serve(settings: Settings) -> None:
     )
     # Extractive work is plain Python in part: shorter turns keep the event loop quick while it runs.
     sys.setswitchinterval(0.0005)
+    try:
+        answerers = Answerers(settings.servers, settings.any_model)
+    except ModelsError as error:
+        raise CannotServeError(str(error)) from error
     with ExitStack() as held:
         listening = held.enter_context(closing(_listen(settings.host, settings.port)))
         held.enter_context(_own(settings.data))
-        try:
-            answerers = Answerers(settings.servers, settings.any_model)
-        except ModelsError as error:
-            raise CannotServeError(str(error)) from error
         try:
             store = Store(settings.data / DATABASE)
         except UnreadableStoreError as error:

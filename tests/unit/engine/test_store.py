@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -8,7 +10,7 @@ import pytest
 
 from artificer_provider.client.models.batch import BatchItem, BatchOptions, CreateBatchJob, PhaseConfig
 from artificer_provider.client.states import JobStatus
-from artificer_provider.engine import calls, reads, writes
+from artificer_provider.engine import calls, clock, reads, writes
 from artificer_provider.engine.attempts import Asked, Call, Ending, Rules
 from artificer_provider.engine.errors import EngineError
 from artificer_provider.engine.steps import Action
@@ -108,6 +110,103 @@ async def test_a_change_that_fails_half_way_leaves_nothing(store: Store) -> None
         await store.write(half)
     found, total = await store.read(partial(reads.jobs, filters={}, limit=1, offset=0))
     assert (found, total) == ([], 0)
+
+
+async def test_changes_that_wait_together_are_committed_together_and_fail_alone(store: Store) -> None:
+    """The first keeps the writer busy, so that the others are queued when it is done."""
+    began, go_on = threading.Event(), threading.Event()
+
+    def hold(connection: sqlite3.Connection) -> None:
+        began.set()
+        go_on.wait(10)
+
+    def add(connection: sqlite3.Connection) -> int:
+        return clock.next_revision(connection)
+
+    def fail(connection: sqlite3.Connection) -> None:
+        clock.next_revision(connection)
+        raise EngineError(500, "broken", "on purpose")
+
+    statements: list[str] = []
+    first = asyncio.create_task(store.write(hold))
+    await asyncio.to_thread(began.wait)
+    store._connection.set_trace_callback(lambda statement: statements.append(statement.split(" ")[0]))
+    waiting = [asyncio.create_task(store.write(change)) for change in (add, fail, add)]
+    await asyncio.sleep(0)
+    go_on.set()
+    await first
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert results[0] == 1
+    assert isinstance(results[1], EngineError)
+    assert results[2] == 2
+    assert statements.count("BEGIN") == 1
+    assert statements.count("COMMIT") == 2  # that of the one before them, and one of theirs
+
+
+async def test_a_transaction_that_is_lost_fails_every_change_in_it(store: Store) -> None:
+    def lose(connection: sqlite3.Connection) -> None:
+        connection.execute("ROLLBACK")
+        raise sqlite3.OperationalError("database or disk is full")
+
+    waiting = [store.write(clock.next_revision), store.write(lose)]
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert isinstance(results[1], sqlite3.OperationalError)
+    revision = await store.write(clock.next_revision)
+    assert revision == (2 if results[0] == 1 else 1)  # a change is kept, or its caller was told otherwise
+
+
+async def test_a_call_under_way_is_in_doubt_once_and_its_item_goes_on(store: Store) -> None:
+    job_id = await create(store)
+    await store.write(partial(calls.begin, place=place(0), rules=RULES))
+    assert [await store.write(calls.settle) for _ in range(2)] == [1, 0]
+    assert (await store.read(partial(reads.job, job_id=job_id))).in_doubt == 1
+    await call(store, place(0), answered(0.5))
+    job = await store.read(partial(reads.job, job_id=job_id))
+    assert (job.in_doubt, job.cost_incurred) == (1, 0.5)
+    (row,) = await store.read(lambda connection: list(reads.results(connection, job_id, 0, 1)))
+    assert (row.attempts, row.in_doubt, row.cost_incurred) == (2, 1, 0.5)
+
+
+async def test_no_call_begins_in_a_job_that_is_not_running(store: Store) -> None:
+    job_id = await create(store)
+    await store.write(partial(writes.move_job, job_id=job_id, action=Action.PAUSE))
+    assert await store.write(partial(calls.begin, place=place(0), rules=RULES)) is None
+    await store.write(partial(writes.delete_job, job_id=job_id))
+    assert await store.write(partial(calls.begin, place=place(0), rules=RULES)) is None
+
+
+async def test_a_call_of_a_deleted_job_leaves_nothing(store: Store) -> None:
+    job_id = await create(store)
+    for item_index in (0, 1):
+        await store.write(partial(calls.begin, place=place(item_index), rules=RULES))
+    await store.write(partial(writes.move_job, job_id=job_id, action=Action.PAUSE))
+    await store.write(partial(writes.delete_job, job_id=job_id))
+    failed = Call(Asked.ANSWER, Ending.FAILED, error="no")
+    for item_index, ended in ((0, answered(0.5)), (1, failed)):
+        change = partial(calls.end, place=place(item_index), ended=ended, rules=Rules(max_retries=1))
+        assert await store.write(change) is None
+
+    def left(connection: sqlite3.Connection) -> int:
+        query = "SELECT (SELECT COUNT(*) FROM calls) + (SELECT COUNT(*) FROM answers)"
+        count: int = connection.execute(query).fetchone()[0]
+        return count
+
+    assert await store.read(left) == 0
+
+
+async def test_the_costs_of_failed_attempts_are_kept_as_they_end(store: Store) -> None:
+    job_id = await create(store)
+    failed = Call(Asked.ANSWER, Ending.FAILED, error="no", cost=0.25, tokens=1)
+    assert await call(store, place(0), failed, Rules(max_retries=1)) is not None
+    job = await store.read(partial(reads.job, job_id=job_id))
+    assert (job.cost_incurred, job.tokens_used) == (0.25, 1)
+    analytics = await store.read(partial(reads.analytics, job_id=job_id))
+    assert (analytics.phases[0].items_processed, analytics.phases[0].cost) == (0, 0.25)
+    assert await call(store, place(0), answered(0.5), Rules(max_retries=1)) is None
+    job = await store.read(partial(reads.job, job_id=job_id))
+    assert (job.cost_incurred, job.tokens_used) == (0.75, 4)
+    analytics = await store.read(partial(reads.analytics, job_id=job_id))
+    assert (analytics.phases[0].items_processed, analytics.phases[0].cost) == (1, 0.75)
 
 
 def test_a_file_of_a_newer_engine_is_left_alone(tmp_path: Path) -> None:
