@@ -22,7 +22,7 @@ T = TypeVar("T")
 DATABASE = "engine.sqlite3"
 READERS = 4
 #: A transaction of more would keep its first change waiting too long.
-MOST_AT_ONCE = 64
+MOST_AT_ONCE = 16
 
 
 class UnreadableStoreError(Exception):
