@@ -15,7 +15,7 @@ from artificer_provider.client.models.orchestration import (
     ProcessedTextMetadata,
     ProcessText,
 )
-from artificer_provider.engine.answering.base import AnswerError
+from artificer_provider.engine.answering.base import AnswerError, CutOffError
 from artificer_provider.engine.errors import Problem, invalid
 from artificer_provider.engine.trpc.errors import Code, RefusedError
 from artificer_provider.engine.trpc.procedures import Kind, Procedure, protected, taking
@@ -53,7 +53,7 @@ async def process_text(answerers: Answerers, asked: ProcessText) -> ProcessedTex
     answers = []
     for phase in phases:
         begun = time.monotonic()
-        answer = await answerers.answer(phase, asked.text)
+        answer = await answerers.of(phase).answer(phase, asked.text)
         took = PhaseMetadata(cost=answer.cost, processing_time=_since(begun), cache_hit=False)
         answers.append(PhaseAnswer(phase=phase.name, response=answer.text, model=answer.model, metadata=took))
     costs = [answer.metadata.cost for answer in answers]
@@ -71,7 +71,7 @@ async def process_text(answerers: Answerers, asked: ProcessText) -> ProcessedTex
 async def _process(answerers: Answerers, asked: ProcessText) -> Value:
     try:
         answered = await process_text(answerers, asked)
-    except AnswerError as failure:
+    except (AnswerError, CutOffError) as failure:
         raise RefusedError(Code.BAD_GATEWAY, str(failure)) from failure
     shown: Value = answered.model_dump(mode="json", by_alias=True)
     return shown
