@@ -137,13 +137,13 @@ class RowsOf(Many[T]):
 
     :param at: the call for the rows from an offset on; ``trpc`` knows no offset and gives them all.
     :param row: the type of one row.
-    :param trpc_rows: where the rows are in what ``trpc`` answers.
+    :param trpc_rows: the keys that lead to the rows in what ``trpc`` answers.
     :param trpc_read: makes of one of its rows what ``rest`` would have said.
     """
 
     at: Callable[[int], Request[list[T]]]
     row: type[T]
-    trpc_rows: str
+    trpc_rows: tuple[str, ...]
     trpc_read: Callable[[Any], object]
     offset: int = 0
 

@@ -204,8 +204,10 @@ class AsyncArtificer(_Made["httpx.AsyncClient", AsyncPools], Resources[AsyncClie
     async def send(self, request: Request[T]) -> T:
         """Make one call, again where that is allowed, and return what it brings."""
         patience = self._begin()
-        steps = attempts(request, await self._dialect(patience), patience)
-        return await _adrive(steps, lambda wire: self._exchange(self._call(request, wire, patience)))
+        # A call that waits for its turn has cost the event loop nothing yet.
+        async with self._pools.in_flight:
+            steps = attempts(request, await self._dialect(patience), patience)
+            return await _adrive(steps, lambda wire: self._exchange(self._call(request, wire, patience)))
 
     async def run(self, steps: Flow[T]) -> T:
         """Make the calls of a flow, one after the other."""

@@ -15,7 +15,6 @@ from artificer_provider.client.errors import (
     ArtificerError,
     ArtificerTimeoutError,
     RateLimitError,
-    ReplyError,
 )
 
 if TYPE_CHECKING:
@@ -127,7 +126,7 @@ class RowStream(Generic[T]):
 
     def begin(self, content_type: str) -> None:
         """Take up a good reply."""
-        self._parser = self._dialect.row_parser(self._rows, self.request.doing, content_type)
+        self._parser = self._dialect.row_parser(self._rows, self.request, content_type)
         self._known = 0 if self._dialect.resumes else self._next
 
     def feed(self, piece: bytes) -> list[T]:
@@ -148,12 +147,9 @@ class RowStream(Generic[T]):
         """
         End a reply.
 
-        :raises ReplyError: when it is not whole; that is worth another try.
+        :raises ReplyError: when it is not whole.
         """
-        try:
-            self._parser.finish()
-        except ReplyError as cut:
-            raise ReplyError(cut.message, retryable=True, job_id=self.request.job_id) from None
+        self._parser.finish()
 
     def refusal(self, reply: WireReply) -> ArtificerError:
         """Make the error that a reply with an error status stands for."""

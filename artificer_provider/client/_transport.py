@@ -186,7 +186,7 @@ class AsyncPools:
         import asyncio  # half as long to import as httpx, and of no use to the other client
 
         self.lock = asyncio.Lock()
-        self._in_flight = asyncio.Semaphore(MAX_IN_FLIGHT)
+        self.in_flight = asyncio.Semaphore(MAX_IN_FLIGHT)
         self._given = given
         self._made: dict[bool, httpx.AsyncClient] = {}
 
@@ -210,7 +210,7 @@ class AsyncPools:
 
     async def whole(self, call: Call) -> WireReply:
         """Send a call, and give its whole reply."""
-        async with self._in_flight, self.open(call) as response:
+        async with self.open(call) as response:
             return await self.read(call, response)
 
     async def read(self, call: Call, response: httpx.Response) -> WireReply:

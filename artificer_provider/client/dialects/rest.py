@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from artificer_provider.client._core import Request, Rest, RowsOf
-    from artificer_provider.client._rows import RowParser
+    from artificer_provider.client._rows import Rows
 
 T = TypeVar("T")
 
@@ -52,14 +52,14 @@ class RestDialect:
         said = Refusal(said.message, said.code, said.details, said.request_id, wait)
         return status_error(request, reply, said, error_class(reply.status))
 
-    def row_parser(self, rows: RowsOf[T], doing: str, content_type: str) -> RowParser[T]:
+    def row_parser(self, rows: RowsOf[T], request: Request[Any], content_type: str) -> Rows[T]:
         """Make what reads rows while they arrive."""
         from artificer_provider.client._rows import JsonRows, NdjsonRows
 
         of_row = adapter(rows.row)
         if content_type.partition(";")[0].strip().lower() == NDJSON:
-            return NdjsonRows(of_row.validate_json, doing=doing)
-        return JsonRows("item", of_row.validate_python, doing=doing)
+            return NdjsonRows(of_row.validate_json, doing=request.doing, job_id=request.job_id)
+        return JsonRows(of_row.validate_python, doing=request.doing, job_id=request.job_id)
 
 
 def write(rest: Rest, timeout: float | None = None) -> WireRequest:

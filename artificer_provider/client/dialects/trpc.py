@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from artificer_provider.client._core import Request, RowsOf, Trpc
-    from artificer_provider.client._rows import RowParser
+    from artificer_provider.client._rows import Rows
 
 T = TypeVar("T")
 
@@ -126,12 +126,17 @@ class TrpcDialect:
             request, reply, Refusal(said.message, said.code, said.details, retry_after=wait), kind
         )
 
-    def row_parser(self, rows: RowsOf[T], doing: str, content_type: str) -> RowParser[T]:
+    def row_parser(self, rows: RowsOf[T], request: Request[Any], content_type: str) -> Rows[T]:
         """Make what reads rows while they arrive."""
         from artificer_provider.client._rows import JsonRows
 
         of_row = adapter(rows.row)
-        return JsonRows(rows.trpc_rows, lambda row: of_row.validate_python(rows.trpc_read(row)), doing=doing)
+        return JsonRows(
+            lambda row: of_row.validate_python(rows.trpc_read(row)),
+            doing=request.doing,
+            job_id=request.job_id,
+            path=("result", "data", "json", *rows.trpc_rows),
+        )
 
     def _answer(self, request: Request[Any], reply: WireReply) -> object:
         """Take the answer out of its envelope."""

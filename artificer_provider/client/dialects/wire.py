@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
     from artificer_provider.client._core import Request, RowsOf
-    from artificer_provider.client._rows import RowParser
+    from artificer_provider.client._rows import Rows
     from artificer_provider.client.errors import StatusError
     from artificer_provider.client.models._base import Payload
 
@@ -122,7 +122,7 @@ class Dialect(Protocol):
         """Make the error that a reply with an error status stands for, in the engine's words."""
         ...
 
-    def row_parser(self, rows: RowsOf[T], doing: str, content_type: str) -> RowParser[T]:
+    def row_parser(self, rows: RowsOf[T], request: Request[Any], content_type: str) -> Rows[T]:
         """Make what reads rows while they arrive."""
         ...
 

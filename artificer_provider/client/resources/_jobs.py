@@ -199,7 +199,7 @@ def iter_results(job_id: str, offset: int) -> RowsOf[BatchJobResult]:
             job_id, Rest("GET", where, {"offset": begin}, accept=f"{NDJSON}, application/json")
         ),
         BatchJobResult,
-        trpc_rows="result.data.json.results.item",
+        trpc_rows=("results",),
         trpc_read=_deployed.row,
         offset=in_range(f"fetching the rows of job {job_id}", "offset", offset, 0, limits.MAX_ITEMS),
     )
