@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 from support.engine import Engine, running_engine
 from support.model_server import ModelServer
 from support.scripted_server import ScriptedServer
@@ -12,6 +13,13 @@ from support.scripted_server import ScriptedServer
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+# A busy machine is no failure, and the same commit gives the same result.
+settings.register_profile(
+    "ours", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("ours")
 
 
 @pytest.fixture

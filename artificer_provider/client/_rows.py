@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import from_json
@@ -12,15 +13,16 @@ from pydantic_core import from_json
 from artificer_provider.client.errors import ReplyError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 T = TypeVar("T")
 
 #: A row that is longer, or has no end, is refused: it would fill the memory.
 MAX_ROW_BYTES = 64 * 1024 * 1024
 
-# What a reply without rows has at most.
-_MAX_HEAD_BYTES = 64 * 1024
+#: What is nested deeper is refused: no row is.
+MAX_DEPTH = 100
+
 _SHOWN_BYTES = 120
 
 _NOTE = re.compile(rb'\{\s*"_(end|error)"\s*:')
@@ -103,7 +105,10 @@ class NdjsonRows(Rows[T]):
         return rows
 
     def finish(self) -> None:
-        """Prove that the line that ends the reply came."""
+        """Prove that the line that ends the reply came; it may lack its line break."""
+        if _NOTE.match(self._buffer) and _parsed(self._buffer) is not None:
+            self._note(self._buffer)
+            self._buffer.clear()
         if not self._ended:
             raise self._cut(
                 f"its last line is {_shown(self._buffer)}" if self._buffer else "its end is missing"
@@ -120,7 +125,7 @@ class NdjsonRows(Rows[T]):
             return []
         return [self._row(self._read, line)]
 
-    def _note(self, line: bytes) -> None:
+    def _note(self, line: bytes | bytearray) -> None:
         """Read a line that is no row."""
         match _parsed(line):
             case {"_end": {"rows": int(count)}} if count == self.count:
@@ -135,7 +140,10 @@ class NdjsonRows(Rows[T]):
 
 class JsonRows(Rows[T]):
     """
-    Reads the objects of a JSON array, by ijson.
+    Reads the objects of a JSON array, from the events of ijson.
+
+    Not from its ready objects: there each level of nesting makes the next one's name longer, and a reply of
+    nothing but brackets fills the memory.
 
     :param read: makes a row of a parsed object; a ``ValueError``, such as pydantic's, says that it is none.
     :param path: the keys that lead to the array, as in ``("result", "data", "json", "results")``; none when
@@ -151,32 +159,29 @@ class JsonRows(Rows[T]):
         path: tuple[str, ...] = (),
     ) -> None:
         import ijson
+        from ijson.common import ObjectBuilder
 
         super().__init__(doing=doing, job_id=job_id)
         self._read = read
-        self._path = path
-        self._found: list[object] = ijson.sendable_list()
-        self._parser = ijson.items_coro(self._found, ".".join((*path, "item")), use_float=True)
+        self._array = _Array(path, ObjectBuilder)
+        self._events: list[tuple[str, object]] = ijson.sendable_list()
+        self._parser = ijson.basic_parse_coro(self._events)
         self._since_row = 0
-        #: How the reply begins, as long as no row has come: a reply without rows is small.
-        self._head = bytearray()
+        self._head = b""
 
     def feed(self, chunk: bytes) -> list[T]:
         """Take the next piece of the reply and give the rows that ended in it."""
         import ijson
 
-        if not self.count and len(self._head) < _MAX_HEAD_BYTES:
-            self._head += chunk[:_MAX_HEAD_BYTES]
+        self._head = self._head or chunk[:_SHOWN_BYTES]
         try:
             self._parser.send(chunk)
         except ijson.JSONError as error:
-            raise (
-                self._no_rows()
-                if not self.count
-                else self._failed(f"the reply is malformed after {self.count} rows ({error})")
-            ) from None
-        rows = [self._row(self._read, found) for found in self._found]
-        self._found.clear()
+            raise self._malformed(error) from None
+        rows = [self._row(self._read, found) for found in self._array.take(self._events)]
+        self._events.clear()
+        if self._array.depth > MAX_DEPTH:
+            raise self._failed(f"row {self.count} is nested more than {MAX_DEPTH} deep")
         self._since_row = 0 if rows else self._since_row + len(chunk)
         self._refuse_long_row(self._since_row)
         return rows
@@ -188,13 +193,76 @@ class JsonRows(Rows[T]):
         try:
             self._parser.close()
         except ijson.JSONError as error:
-            raise self._cut(str(error)) from None
-        if not self.count and _at(self._path, _parsed(self._head)) != []:
-            raise self._no_rows()
+            raise self._cut(str(error).partition("\n")[0]) from None
+        if not self._array.ended:
+            raise self._malformed(ValueError("it has no rows"))
 
-    def _no_rows(self) -> ReplyError:
-        start = _shown(self._head)
-        return self._failed(f"the reply has no rows of the engine's API; it begins with {start}")
+    def _malformed(self, error: Exception) -> ReplyError:
+        why = str(error).partition("\n")[0]
+        if self.count:
+            return self._failed(f"the reply is malformed after {self.count} rows ({why})")
+        return self._failed(
+            f"the reply is none of the engine's API ({why}); it begins with {_shown(self._head)}"
+        )
+
+
+class _Array:
+    """
+    Finds one array among the events of a JSON document, and puts its elements together.
+
+    :param path: the keys that lead to it.
+    :param builder: makes a value of its events.
+    """
+
+    def __init__(self, path: tuple[str, ...], builder: Callable[[], Any]) -> None:
+        self._path = path
+        self._new_builder = builder
+        self._builder: Any = None
+        self._followed = 0
+        self._next_is_ours = not path
+        self._inside = False
+        self.depth = 0
+        self.ended = False
+
+    def take(self, events: list[tuple[str, object]]) -> Iterator[object]:
+        """Give the elements that end among these events."""
+        for event, value in events:
+            if event in ("start_map", "start_array"):
+                self._enter(event)
+            elif event in ("end_map", "end_array"):
+                self.depth -= 1
+            elif event == "map_key" and self._builder is None:
+                self._next_is_ours = self._leads_on(value)
+                continue
+            if self._builder is not None:
+                # ijson's own floats would refuse an integer of more than 64 bits.
+                self._builder.event(event, float(value) if isinstance(value, Decimal) else value)
+                if self.depth == len(self._path) + 1:
+                    yield self._builder.value
+                    self._builder = None
+            elif self._inside and self.depth <= len(self._path):
+                self._inside, self.ended = False, True
+            elif self._inside and self.depth == len(self._path) + 1 and event != "start_array":
+                yield value
+            if self.depth > MAX_DEPTH:
+                return
+
+    def _enter(self, event: str) -> None:
+        self.depth += 1
+        if self._inside and self.depth == len(self._path) + 2:
+            self._builder = self._new_builder()
+        elif self._next_is_ours and not self.ended:
+            self._next_is_ours = False
+            self._inside = event == "start_array" and self._followed == len(self._path) == self.depth - 1
+
+    def _leads_on(self, key: object) -> bool:
+        """Tell whether a key is the next of the path, in the map that the path has led to."""
+        if self._followed != self.depth - 1 or self._followed == len(self._path):
+            return False
+        if key != self._path[self._followed]:
+            return False
+        self._followed += 1
+        return True
 
 
 def _parsed(data: bytes | bytearray) -> object:
@@ -203,15 +271,6 @@ def _parsed(data: bytes | bytearray) -> object:
         return from_json(data)
     except ValueError:
         return None
-
-
-def _at(path: tuple[str, ...], value: object) -> object:
-    """Follow keys into a value; None where they lead nowhere."""
-    for key in path:
-        if not isinstance(value, dict):
-            return None
-        value = cast("dict[str, object]", value).get(key)
-    return value
 
 
 def _reason(error: Exception) -> str:

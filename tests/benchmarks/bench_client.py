@@ -164,15 +164,30 @@ def report() -> int:
     floor, ours, ours_async, nothing = interleaved(
         RUNS + 2, *(lambda what=what: imports(what) for what in ("floor", "ours", "ours_async", "nothing"))
     )
-    took = {name: one["cpu"] - nothing["cpu"] for name, one in (("floor", floor), ("ours", ours), ("async", ours_async))}
-    goals.at_most("import and make a client", took["ours"] / took["floor"], 1.3, "x floor", f"({took['ours'] * 1000:.0f} ms CPU)")
+    took = {
+        name: one["cpu"] - nothing["cpu"]
+        for name, one in (("floor", floor), ("ours", ours), ("async", ours_async))
+    }
+    goals.at_most(
+        "import and make a client",
+        took["ours"] / took["floor"],
+        1.3,
+        "x floor",
+        f"({took['ours'] * 1000:.0f} ms CPU)",
+    )
     goals.at_most("import and make an async client", took["async"] / took["floor"], 1.3, "x floor", "")
     with tempfile.TemporaryDirectory() as scratch:
         _uploads(goals, Path(scratch))
         _iterations(goals, Path(scratch))
         _calls(goals, Path(scratch))
     lines = lines_of_an_endpoint()
-    goals.at_most("lines of an endpoint without docstring", statistics.median(lines), 6, "lines", f"(all: {sorted(lines)})")
+    goals.at_most(
+        "lines of an endpoint without docstring",
+        statistics.median(lines),
+        6,
+        "lines",
+        f"(all: {sorted(lines)})",
+    )
     return goals.missed
 
 
@@ -195,7 +210,13 @@ def _uploads(goals: Goals, scratch: Path) -> None:
         )
     goals.at_most("POST 50 MiB: growth", ours["growth"], 8, "MiB", f"(naive {naive['growth']:.0f})")
     goals.at_most("POST 50 MiB: growth beyond 5 MiB's", ours["growth"] - of_small["growth"], 1, "MiB", "")
-    goals.at_most("POST 50 MiB: time", ours["seconds"] / naive["seconds"], 0.3, "x naive", f"({ours['seconds'] * 1000:.0f} of {naive['seconds'] * 1000:.0f} ms)")
+    goals.at_most(
+        "POST 50 MiB: time",
+        ours["seconds"] / naive["seconds"],
+        0.3,
+        "x naive",
+        f"({ours['seconds'] * 1000:.0f} of {naive['seconds'] * 1000:.0f} ms)",
+    )
     goals.at_most("POST 50 MiB: event loop held", held["held_ms"], 25, "ms", "")
 
 
@@ -206,7 +227,9 @@ def _iterations(goals: Goals, scratch: Path) -> None:
         as_array.write("[")
         for index in range(ROWS):
             text = f"{index} " + "lorem ipsum dolor sit amet " * (ROW_CHARS // 27)
-            said = json.dumps({**row, "itemIndex": index, "input": text, "output": text, "phaseOutputs": {"p": "x"}})
+            said = json.dumps(
+                {**row, "itemIndex": index, "input": text, "output": text, "phaseOutputs": {"p": "x"}}
+            )
             as_array.write(("," if index else "") + said)
             as_lines.write(said + "\n")
         as_array.write("]")
@@ -220,8 +243,20 @@ def _iterations(goals: Goals, scratch: Path) -> None:
         )
     size = array.stat().st_size / MEBI
     for name, found in (("JSON", ours), ("NDJSON", ours_lines)):
-        goals.at_most(f"10,000 rows, {size:.0f} MiB {name}: growth", found["growth"], 4, "MiB", f"(naive {naive['growth']:.0f})")
-        goals.at_most(f"10,000 rows, {size:.0f} MiB {name}: CPU", found["cpu"] / naive["cpu"], 0.6, "x naive", f"(time {found['seconds'] / naive['seconds']:.2f} x)")
+        goals.at_most(
+            f"10,000 rows, {size:.0f} MiB {name}: growth",
+            found["growth"],
+            4,
+            "MiB",
+            f"(naive {naive['growth']:.0f})",
+        )
+        goals.at_most(
+            f"10,000 rows, {size:.0f} MiB {name}: CPU",
+            found["cpu"] / naive["cpu"],
+            0.6,
+            "x naive",
+            f"(time {found['seconds'] / naive['seconds']:.2f} x)",
+        )
 
 
 def _calls(goals: Goals, scratch: Path) -> None:
@@ -233,8 +268,12 @@ def _calls(goals: Goals, scratch: Path) -> None:
             lambda: in_its_own_process(__file__, "at_once", "bare", url),
             lambda: in_its_own_process(__file__, "at_once", "ours", url),
         )
-    goals.at_most("1,000 batch.get at once: CPU", ours["cpu"] / bare["cpu"], 1.5, "x bare", f"({ours['cpu']:.2f} s)")
-    goals.at_most("1,000 batch.get at once: loop held", ours["held_ms"], 50, "ms", f"(bare {bare['held_ms']:.0f})")
+    goals.at_most(
+        "1,000 batch.get at once: CPU", ours["cpu"] / bare["cpu"], 1.5, "x bare", f"({ours['cpu']:.2f} s)"
+    )
+    goals.at_most(
+        "1,000 batch.get at once: loop held", ours["held_ms"], 50, "ms", f"(bare {bare['held_ms']:.0f})"
+    )
 
 
 if __name__ == "__main__":

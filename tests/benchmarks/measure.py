@@ -75,7 +75,9 @@ class Goals:
         """Hold a figure against its goal."""
         good = found <= goal
         self.missed += not good
-        print(f"  {'ok    ' if good else 'MISSED'} {what:46} {found:9.2f} {unit:8} (at most {goal:g}) {detail}")
+        print(
+            f"  {'ok    ' if good else 'MISSED'} {what:46} {found:9.2f} {unit:8} (at most {goal:g}) {detail}"
+        )
 
     def told(self, what: str, detail: str) -> None:
         """Say something that has no goal."""

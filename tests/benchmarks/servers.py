@@ -29,9 +29,7 @@ def serving(answer: Path, content_type: str = "application/json", delay: float =
 
 async def _serve(answer: Path, content_type: str, delay: float) -> None:
     size = answer.stat().st_size
-    head = (
-        f"HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nContent-Length: {size}\r\n\r\n".encode()
-    )
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nContent-Length: {size}\r\n\r\n".encode()
     small = answer.read_bytes() if size <= PIECE else None
 
     async def answer_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
