@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,20 +39,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     engine.add_argument("--host", default="127.0.0.1", help="the address to listen on")
     engine.add_argument("--port", type=_port, default=3001, help="the port to listen on; 0 takes a free one")
     engine.add_argument("--data", type=Path, default=_data_home(), metavar="DIR", help="where jobs are kept")
+    engine.add_argument(
+        "--quirks",
+        nargs="?",
+        const="all",
+        metavar="NAME,NAME",
+        help="speak tRPC alone, and misbehave as deployed engines do: in all ways, or those named; 'list' "
+        "names them",
+    )
     asked = parser.parse_args(arguments)
-    return _engine(asked.host, asked.port, asked.data)
+    return _engine(asked.host, asked.port, asked.data, asked.quirks)
 
 
-def _engine(host: str, port: int, data: Path) -> int:
+def _engine(host: str, port: int, data: Path, quirks: str | None) -> int:
     try:
         from artificer_provider.engine.serve import CannotServeError, read_settings, serve
+        from artificer_provider.engine.trpc.quirks import LIST, UnknownQuirkError, chosen, listing
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("artificer_provider"):
             raise
         return _fail(f"The engine needs {error.name}: pip install 'airflow-provider-artificer[engine]'")
+    if quirks == LIST:
+        print(listing())  # noqa: T201 - what was asked for
+        return 0
     try:
-        serve(read_settings(host, port, data.expanduser(), os.environ))
-    except CannotServeError as reason:
+        settings = read_settings(host, port, data.expanduser(), os.environ)
+        serve(replace(settings, quirks=chosen(quirks) if quirks else frozenset()))
+    except (CannotServeError, UnknownQuirkError) as reason:
         return _fail(str(reason))
     return 0
 

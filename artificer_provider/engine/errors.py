@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
 
 class Problem(NamedTuple):
     """One thing wrong in a body: where, and what."""
@@ -24,9 +27,40 @@ class EngineError(Exception):
     headers: dict[str, str] = field(default_factory=dict)
 
 
+class ErrorDetail(BaseModel):
+    """One thing wrong: the field, written as one would in code (`items[3].input`), and what about it."""
+
+    path: str
+    message: str
+
+
+class ErrorContent(BaseModel):
+    """A code for programs, a sentence for people, and the id under which the engine's log has more."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+    code: str
+    message: str
+    details: list[ErrorDetail]
+    request_id: str
+
+
+class ErrorReply(BaseModel):
+    """The one shape of every refusal."""
+
+    error: ErrorContent
+
+
 def unknown_job(job_id: str) -> EngineError:
     """Say that no job has this id."""
     return EngineError(404, "not_found", f"There is no batch job {job_id!r} on this engine.")
+
+
+def unknown_project(project_id: str) -> Problem:
+    """Say that there is no such project: this engine keeps none yet, so a name for one is a mistake."""
+    return Problem(
+        "projectId", f"there is no project {project_id!r}: this engine keeps no projects; leave it out."
+    )
 
 
 def invalid(problems: list[Problem]) -> EngineError:

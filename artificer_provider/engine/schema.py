@@ -60,5 +60,31 @@ CREATE TABLE idempotency_keys (
 );
 """
 
+# Deleted jobs leave a tombstone, so that a list that follows the changes can drop them; `forgotten` is the
+# newest revision whose tombstone is gone. Cursors carry the database's own id: one of another means nothing.
+_FEED_AND_DECISIONS = """
+CREATE TABLE feed (database_id TEXT NOT NULL, forgotten INTEGER NOT NULL);
+INSERT INTO feed VALUES (lower(hex(randomblob(8))), 0);
+CREATE TABLE tombstones (
+  revision INTEGER PRIMARY KEY,
+  job_id TEXT NOT NULL,
+  deleted_at TEXT NOT NULL
+);
+CREATE INDEX tombstones_by_age ON tombstones (deleted_at);
+CREATE TABLE decisions (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  prompt_hash TEXT NOT NULL,
+  prompt_length INTEGER NOT NULL,
+  executed_model TEXT,
+  total_cost REAL,
+  successful INTEGER NOT NULL,
+  retry_count INTEGER NOT NULL,
+  validation_score REAL,
+  latency_ms INTEGER NOT NULL,
+  created_at TEXT NOT NULL
+);
+"""
+
 #: A step is never changed once an engine has been released with it: add another.
-STEPS: tuple[str, ...] = (_FIRST,)
+STEPS: tuple[str, ...] = (_FIRST, _FEED_AND_DECISIONS)

@@ -21,13 +21,19 @@ from artificer_provider.engine.answering.openai import LlmServer
 from artificer_provider.engine.answering.registry import Answerers
 from artificer_provider.engine.app import make_app
 from artificer_provider.engine.gate import Gate
-from artificer_provider.engine.runner import Runner
 from artificer_provider.engine.store import Store, UnreadableStoreError
+from artificer_provider.engine.trpc.deployed_http import IDLE_SECONDS
+from artificer_provider.engine.trpc.mount import make_runner
+from artificer_provider.engine.trpc.quirks import Quirk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from artificer_provider.engine.running import Runs
+
+# Longer than clients keep an idle connection: the one that closes it should not be us.
+KEEP_ALIVE = 75
 CONNECTIONS_GRACE = 3
 
 
@@ -44,6 +50,7 @@ class Settings:
     :param data: where the database lies; made when it is not there.
     :param api_key: what callers must send; None asks for nothing, on loopback only.
     :param server: the language model to hand texts to; None leaves the extractive ones.
+    :param quirks: what it does wrong, as deployed engines do; with any there is tRPC alone.
     """
 
     host: str
@@ -51,6 +58,7 @@ class Settings:
     data: Path
     api_key: str | None = field(default=None, repr=False)
     server: LlmServer | None = None
+    quirks: frozenset[Quirk] = frozenset()
 
 
 def read_settings(host: str, port: int, data: Path, environment: Mapping[str, str]) -> Settings:
@@ -100,7 +108,7 @@ def serve(settings: Settings) -> None:
         except UnreadableStoreError as error:
             raise CannotServeError(f"{error}.") from error
         answerers = Answerers(settings.server)
-        runner = Runner(store, answerers)
+        runner = make_runner(store, answerers, settings.quirks)
         host, port = listening.getsockname()[:2]
         ready = (
             f"Artificer engine {__version__} on http://{f'[{host}]' if ':' in host else host}:{port} "
@@ -112,6 +120,7 @@ def serve(settings: Settings) -> None:
             access_log=False,
             lifespan="on",
             timeout_graceful_shutdown=CONNECTIONS_GRACE,
+            timeout_keep_alive=IDLE_SECONDS if Quirk.KEEP_ALIVE in settings.quirks else KEEP_ALIVE,
         )
         # uvicorn stops on these and then raises them again: a stop that was asked for is no failure.
         for stop in (signal.SIGINT, signal.SIGTERM):
@@ -122,7 +131,7 @@ def serve(settings: Settings) -> None:
 class _Server(uvicorn.Server):
     """Says one line once it answers, and stops the jobs before it waits for anybody."""
 
-    def __init__(self, config: uvicorn.Config, runner: Runner, ready: str) -> None:
+    def __init__(self, config: uvicorn.Config, runner: Runs, ready: str) -> None:
         super().__init__(config)
         self._runner = runner
         self._ready = ready

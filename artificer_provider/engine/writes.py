@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from artificer_provider.client.models.batch import BatchJob, CreateBatchJob
 from artificer_provider.client.states import JobStatus
-from artificer_provider.engine import reads, steps
+from artificer_provider.engine import changes, reads, steps
 from artificer_provider.engine.errors import EngineError
 
 if TYPE_CHECKING:
@@ -137,6 +137,7 @@ def delete_job(connection: sqlite3.Connection, job_id: str) -> None:
             f"Cannot delete batch job {job_id!r}: it is {status}. Pause or cancel it first.",
         )
     connection.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
+    changes.bury(connection, job_id)
 
 
 def enter_phase(connection: sqlite3.Connection, number: int, name: str) -> None:

@@ -14,7 +14,7 @@ import httpx
 from support.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 STOP_SECONDS = 15.0
@@ -30,8 +30,9 @@ def clean_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
 class Engine:
     """One engine process, and a client that talks to it."""
 
-    def __init__(self, data: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, data: Path, environment: Mapping[str, str], arguments: Sequence[str] = ()) -> None:
         self.data = data
+        self.arguments = arguments
         self.environment = dict(environment)
         self.log = data.parent / f"{data.name}.log"
         self.start()
@@ -39,7 +40,7 @@ class Engine:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*ENGINE, "--port", "0", "--data", str(self.data)],
+                [*ENGINE, "--port", "0", "--data", str(self.data), *self.arguments],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -95,9 +96,11 @@ class Engine:
 
 
 @contextmanager
-def running_engine(data: Path, environment: Mapping[str, str] | None = None) -> Iterator[Engine]:
-    """Run an engine, and end it whatever happens."""
-    engine = Engine(data, environment or {})
+def running_engine(
+    data: Path, environment: Mapping[str, str] | None = None, arguments: Sequence[str] = ()
+) -> Iterator[Engine]:
+    """Run an engine, with what else is on its command line, and end it whatever happens."""
+    engine = Engine(data, environment or {}, arguments)
     try:
         yield engine
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,7 @@ WRONG_BODIES = {
     "a NUL in metadata": (body(items=[{**ITEM, "metadata": {"k": ["\0"]}}]), "items[0].metadata.k[0]"),
     "no number": (body(items=[{**ITEM, "metadata": {"k": float("inf")}}]), "items[0].metadata.k"),
     "a list": ([], "body"),
+    "a project": (body(projectId="p1"), "projectId"),
 }
 
 
@@ -132,7 +134,7 @@ def test_a_body_too_large_is_refused_said_or_not(engine: Engine) -> None:
 
 def test_a_body_cut_in_the_middle_stores_nothing_and_is_no_fault_of_the_engine(engine: Engine) -> None:
     whole = json.dumps(body(name="cut")).encode()
-    head = f"POST /api/batch HTTP/1.1\r\nHost: x\r\nContent-Length: {len(whole)}\r\n"
+    head = f"POST /api/batch HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(whole)}\r\n"
     address = (engine.http.base_url.host, engine.http.base_url.port)
     with socket.create_connection(address) as connection:
         connection.sendall(head.encode() + b"Content-Type: application/json\r\n\r\n" + whole[:-1])
@@ -141,6 +143,26 @@ def test_a_body_cut_in_the_middle_stores_nothing_and_is_no_fault_of_the_engine(e
         assert connection.recv(1) == b""
     assert engine.http.get("/api/batch").headers["X-Total-Count"] == "0"
     assert "Traceback" not in engine.log.read_text()
+
+
+def test_a_full_disk_is_said_and_nothing_is_half_stored(tmp_path: Path) -> None:
+    sent = body(items=[{"input": "x" * 50_000}] * 20, options={"autoStart": False})
+    with running_engine(tmp_path / "data") as engine:
+        unlimited = resource.prlimit(engine.process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(engine.process.pid, resource.RLIMIT_FSIZE, (3_000_000, unlimited[1]))
+        replies = [engine.http.post("/api/batch", json=sent) for _ in range(6)]
+        stored = sum(reply.status_code == 200 for reply in replies)
+        refusals = [reply for reply in replies if reply.status_code != 200]
+        assert refusals
+        for reply in refusals:
+            assert reply.status_code == 503
+            assert int(reply.headers["Retry-After"]) > 0
+            assert error_of(reply)["code"] == "storage_unavailable"
+            assert "Nothing was changed" in error_of(reply)["message"]
+        assert engine.http.get("/api/batch").headers["X-Total-Count"] == str(stored)
+        resource.prlimit(engine.process.pid, resource.RLIMIT_FSIZE, unlimited)
+        assert engine.http.post("/api/batch", json=sent).status_code == 200
+        assert engine.http.get("/api/batch").headers["X-Total-Count"] == str(stored + 1)
 
 
 def test_wrong_queries_are_refused_by_name(engine: Engine) -> None:
@@ -179,9 +201,10 @@ def test_an_engine_with_a_key_lets_nobody_in_without_it(tmp_path: Path) -> None:
         assert guarded.http.get("/api/batch").status_code == 200
         stranger = httpx.Client(base_url=guarded.url, trust_env=False)
         with stranger:
-            assert stranger.get("/health").status_code == 200
+            for path in ("/health", "/openapi.json", "/docs"):
+                assert stranger.get(path, headers={"Host": "engine.example"}).status_code == 200
             for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic s3cret"}):
-                for path in ("/api/batch", "/openapi.json", "/nowhere"):
+                for path in ("/api/batch", "/api/orchestration/analytics", "/nowhere"):
                     reply = stranger.get(path, headers=headers)
                     assert reply.status_code == 401
                     assert "Authorization: Bearer" in error_of(reply)["message"]

@@ -1,0 +1,179 @@
+"""The OpenAPI document: made of the routes and models, so that it says what they do."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from fastapi.openapi.utils import get_openapi
+from pydantic.alias_generators import to_camel
+from pydantic.json_schema import models_json_schema
+
+from artificer_provider.client.models import batch, images, orchestration
+from artificer_provider.client.models._base import wire_name
+from artificer_provider.engine.api.replies import BODY_REFUSALS, SCHEMAS
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from fastapi.routing import APIRoute
+
+    from artificer_provider.client.models._base import Payload
+
+#: The bodies that are read by us, and of which FastAPI knows nothing.
+BODIES: Final[tuple[type[Payload], ...]] = (
+    batch.CreateBatchJob,
+    batch.CleanupCheckpoints,
+    orchestration.ChainExecutionRequest,
+    orchestration.ProcessText,
+    orchestration.ChainChat,
+    images.ExtractText,
+    images.AnalyzeImage,
+    images.ProcessPdf,
+    images.CheckPdf,
+)
+
+_DESCRIPTION: Final = (
+    "Jobs of many texts that go through phases, and single texts answered at once. Names are camelCase; the "
+    "snake_case of query parameters is understood too. A field that is not known is refused, never dropped; "
+    "one whose value is not known is left out of a reply. New fields, and new words in a list of words, may "
+    "come: pass over them."
+)
+_TAGS: Final = {
+    "batch": "Jobs: items that go through phases, without anybody waiting on a connection.",
+    "orchestration": "One text, answered at once.",
+    "images": "Images and PDFs. The embedded engine reads none.",
+    "health": "How the engine is.",
+}
+#: What the gate before all operations refuses, and what any of them can come to.
+_EVERYWHERE: Final = {
+    "401": ("Unauthorized", "The key is missing or wrong."),
+    "403": ("ForbiddenHost", "The engine has no key, and was called by a name that is not this machine's."),
+    "500": ("InternalError", "The engine failed; its log has the reason under the request id."),
+    "503": ("Unavailable", "The engine cannot use its database now, for want of room, say."),
+}
+_OF_BODIES: Final = {
+    "400": ("InvalidJson", BODY_REFUSALS[400]),
+    "413": ("TooLarge", BODY_REFUSALS[413]),
+    "415": ("UnsupportedMediaType", BODY_REFUSALS[415]),
+}
+_SHARED: Final = {**_EVERYWHERE, **_OF_BODIES}
+_KEYLESS: Final = "getHealth"
+
+_REFUSAL: Final = {"application/json": {"schema": {"$ref": SCHEMAS.format(model="ErrorReply")}}}
+_REQUEST_ID: Final = {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}}
+_PARAM: Final = re.compile(r":param (\w+): (.*?)(?=\n:param |\Z)", re.DOTALL)
+
+
+def make_document(app: FastAPI) -> dict[str, Any]:
+    """Make the document of an app; once, since it does not change while it runs."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=_DESCRIPTION,
+            routes=app.routes,
+            tags=[{"name": name, "description": description} for name, description in _TAGS.items()],
+            separate_input_output_schemas=False,
+        )
+        for path in document["paths"].values():
+            for operation in path.values():
+                _complete(operation)
+        app.openapi_schema = {
+            **document,
+            "paths": _without_titles(document["paths"]),
+            "components": _without_titles(_components(document["components"]["schemas"])),
+        }
+    return app.openapi_schema
+
+
+def operation_id(route: APIRoute) -> str:
+    """Name an operation: ``createBatchJob``."""
+    return to_camel(route.name)
+
+
+def _components(schemas: dict[str, Any]) -> dict[str, Any]:
+    _, bodies = models_json_schema([(body, "validation") for body in BODIES], ref_template=SCHEMAS)
+    schemas = {**schemas, **bodies["$defs"]}
+    for theirs in ("HTTPValidationError", "ValidationError"):  # FastAPI's own 422, which is never sent
+        schemas.pop(theirs, None)
+    for schema in schemas.values():
+        _describe_fields(schema)
+    replies: dict[str, Any] = {
+        name: {"description": description, "headers": dict(_REQUEST_ID), "content": _REFUSAL}
+        for name, description in _SHARED.values()
+    }
+    replies["Unavailable"]["headers"]["Retry-After"] = {
+        "description": "Seconds after which to send it again.",
+        "required": True,
+        "schema": {"type": "integer"},
+    }
+    return {
+        "schemas": dict(sorted(schemas.items())),
+        "responses": replies,
+        "headers": {
+            "X-Request-Id": {
+                "description": "The id of this request: the caller's own `X-Request-Id`, or one made for it.",
+                "required": True,
+                "schema": {"type": "string"},
+            }
+        },
+        "securitySchemes": {
+            "bearer": {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "ARTIFICER_ENGINE_API_KEY, where the engine was started with one.",
+            }
+        },
+    }
+
+
+def _complete(operation: dict[str, Any]) -> None:
+    """Add what all operations have in common, and take out what FastAPI adds that is not so."""
+    keyless = operation["operationId"] == _KEYLESS
+    operation["security"] = [] if keyless else [{"bearer": []}, {}]
+    replies: dict[str, Any] = operation["responses"]
+    if replies.get("422", {}).get("content", _REFUSAL) != _REFUSAL:
+        del replies["422"]
+    replies.update({status: {} for status in _EVERYWHERE if not (keyless and status == "401")})
+    for status, reply in replies.items():
+        if status in _SHARED:
+            replies[status] = {"$ref": f"#/components/responses/{_SHARED[status][0]}"}
+        else:
+            reply["headers"] = {**reply.get("headers", {}), **_REQUEST_ID}
+    operation["responses"] = dict(sorted(replies.items()))
+    for parameter in operation.get("parameters", ()):
+        _without_null(parameter["schema"])
+
+
+def _without_null(schema: dict[str, Any]) -> None:
+    """Leave null out of a parameter's types: one that is not given is not there."""
+    types = [one for one in schema.pop("anyOf", []) if one != {"type": "null"}]
+    schema.update(*types)
+    schema.pop("description", None)  # the parameter says it
+
+
+def _describe_fields(schema: dict[str, Any]) -> None:
+    """Tell of a model's fields at the fields, and of base64 in OpenAPI's words."""
+    fields: dict[str, Any] = schema.get("properties", {})
+    text: str = schema.get("description", "")
+    for name, said in _PARAM.findall(text):
+        if (field := fields.get(wire_name(name))) is not None:
+            field["description"] = " ".join(said.split())
+    if text:
+        schema["description"] = _PARAM.sub("", text).strip()
+    for field in fields.values():
+        if field.get("format") == "base64":
+            del field["format"]
+            # Pydantic's limit counts the bytes, the document's counts the characters.
+            field.update(contentEncoding="base64", maxLength=-(-field["maxLength"] // 3) * 4)
+
+
+def _without_titles(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Leave out the titles that pydantic makes of names: they say nothing more."""
+    if isinstance(value, list):
+        return [_without_titles(inner) for inner in value]
+    if isinstance(value, dict):
+        # A field that is called so is an object.
+        kept = {name: inner for name, inner in value.items() if name != "title" or not isinstance(inner, str)}
+        return {name: _without_titles(inner) for name, inner in kept.items()}
+    return value

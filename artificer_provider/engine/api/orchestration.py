@@ -1,0 +1,130 @@
+"""Orchestration: one text, answered at once."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+from starlette.responses import Response  # noqa: TC002 - FastAPI looks the name up when it makes the route
+
+from artificer_provider.client import limits
+from artificer_provider.client.models.orchestration import (
+    ChainChat,
+    ChainExecutionRequest,
+    ChainExecutionResult,
+    ChainMessage,
+    ProcessedText,
+    ProcessText,
+    RoutingAnalytics,
+)
+from artificer_provider.engine import orchestration
+from artificer_provider.engine.api.replies import (
+    BODY_REFUSALS,
+    QUERY_REFUSALS,
+    gives,
+    json_reply,
+    refuses,
+    takes,
+)
+from artificer_provider.engine.errors import EngineError
+from artificer_provider.engine.gate import read_body
+from artificer_provider.engine.payloads import read_payload
+
+if TYPE_CHECKING:
+    from artificer_provider.engine.answering.registry import Answerers
+    from artificer_provider.engine.store import Store
+
+_MODEL_REFUSALS = {502: "The model gave no answer; the message says why. Nothing is answered in its place."}
+
+
+class DecisionsPage(BaseModel):
+    """Which decisions to count."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
+
+    limit: Annotated[int, Field(ge=1, le=limits.MAX_PAGE, description="How many at most.")] = 50
+    conversation_id: Annotated[str | None, Field(description="Only decisions in this conversation.")] = None
+
+
+def orchestration_api(store: Store, answerers: Answerers) -> APIRouter:
+    """Put the paths over a store."""
+    api = APIRouter(prefix="/api/orchestration", tags=["orchestration"])
+    _add_questions(api, store, answerers)
+    _add_conversation(api)
+    _add_analytics(api, store)
+    return api
+
+
+def _add_questions(api: APIRouter, store: Store, answerers: Answerers) -> None:
+    @api.post(
+        "/execute",
+        summary="Answer one query",
+        description="A language model is given the query as it stands; `taskType` says what an extractive "
+        "one does with it.",
+        responses={
+            **gives(ChainExecutionResult, "The answer, who gave it and what it took."),
+            **refuses(BODY_REFUSALS, _MODEL_REFUSALS),
+        },
+        openapi_extra=takes(
+            ChainExecutionRequest,
+            {"query": "The bridge is closed. Traffic takes the northern road.", "taskType": "extract"},
+        ),
+    )
+    async def execute_query(request: Request) -> Response:
+        asked = read_payload(await read_body(request), ChainExecutionRequest)
+        return json_reply(await orchestration.execute(asked, answerers, store))
+
+    @api.post(
+        "/process-text",
+        summary="Put one text to several phases",
+        description="Every phase is given the text itself, not the answer of the phase before. It needs a "
+        "language model. The first phase without an answer ends it; the analytics tell of the others.",
+        responses={
+            **gives(ProcessedText, "The phases' answers, in their order."),
+            **refuses(BODY_REFUSALS, _MODEL_REFUSALS),
+        },
+        openapi_extra=takes(ProcessText),
+    )
+    async def process_text(request: Request) -> Response:
+        asked = read_payload(await read_body(request), ProcessText)
+        return json_reply(await orchestration.process_text(asked, answerers, store))
+
+
+def _add_conversation(api: APIRouter) -> None:
+    @api.post(
+        "/chain-chat",
+        summary="Put a message to a conversation",
+        description="This engine keeps no conversations: every one is unknown to it.",
+        responses={
+            **gives(ChainMessage, "The answer in the conversation."),
+            **refuses(BODY_REFUSALS, {404: "There is no such conversation."}),
+        },
+        openapi_extra=takes(ChainChat),
+    )
+    async def chain_chat(request: Request) -> Response:
+        asked = read_payload(await read_body(request), ChainChat)
+        raise EngineError(
+            404,
+            "not_found",
+            f"There is no conversation {asked.conversation_id!r}: this engine keeps no conversations.",
+        )
+
+
+def _add_analytics(api: APIRouter, store: Store) -> None:
+    @api.get(
+        "/analytics",
+        summary="Say which models answered",
+        description="The latest decisions, newest first, and those same decisions counted. "
+        "What this engine does not judge (complexity, category, strategy) is left out.",
+        responses={
+            **gives(RoutingAnalytics, "The decisions, and their summary."),
+            **refuses(QUERY_REFUSALS),
+        },
+    )
+    async def get_routing_analytics(page: Annotated[DecisionsPage, Query()]) -> Response:
+        if page.conversation_id is not None:
+            return json_reply(orchestration.counted([]))  # it keeps no conversations: none was decided in one
+        return json_reply(await store.read(partial(orchestration.analytics, limit=page.limit)))

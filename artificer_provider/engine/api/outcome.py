@@ -1,0 +1,157 @@
+"""What came of a batch job: its rows, streamed, and its figures."""
+
+from __future__ import annotations
+
+import json
+import logging
+from contextlib import ExitStack, closing
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response, StreamingResponse
+
+from artificer_provider.client import limits
+from artificer_provider.client.models.batch import BatchAnalytics, BatchJobResult
+from artificer_provider.engine import reads
+from artificer_provider.engine.api.replies import NO_SUCH_JOB, QUERY_REFUSALS, gives, json_reply, refuses
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from artificer_provider.engine.store import Store
+
+log = logging.getLogger(__name__)
+
+CHUNK_BYTES = 64 * 1024
+NDJSON = "application/x-ndjson"
+
+
+class ResultsPage(BaseModel):
+    """Which rows to give; without a limit, all."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: Annotated[
+        int | None, Field(ge=1, le=limits.MAX_RESULTS_PAGE, description="How many at most; all unless given.")
+    ] = None
+    offset: Annotated[int, Field(ge=0, le=10**9, description="The item to begin with.")] = 0
+
+
+def outcome_api(store: Store) -> APIRouter:
+    """Put the paths over a store."""
+    api = APIRouter(prefix="/api/batch", tags=["batch"])
+    replies = gives(
+        list[BatchJobResult],
+        "The rows by item index.",
+        {
+            "X-Total-Count": "How many items the job has.",
+            "Link": 'The page that follows: `<address>; rel="next"`; not there after the last.',
+        },
+    )
+    replies[200]["content"] = {NDJSON: {"schema": {"type": "string", "description": _LINES}}}
+
+    @api.get(
+        "/{job_id}/results",
+        summary="Read the rows of a job",
+        description="As they stand at one moment, also while the job runs.",
+        responses={**replies, **refuses(NO_SUCH_JOB, QUERY_REFUSALS)},
+    )
+    async def get_batch_results(
+        request: Request, job_id: str, page: Annotated[ResultsPage, Query()]
+    ) -> Response:
+        media_type, write = "application/json", _as_array
+        if NDJSON in request.headers.get("Accept", ""):
+            media_type, write = NDJSON, _as_lines
+        total, rows = await run_in_threadpool(_open, store, job_id, page)
+        content = write(rows)
+        # The first bytes before the status: what fails until then is still a refusal.
+        first = await run_in_threadpool(next, content)
+        headers = {"X-Total-Count": str(total)}
+        following = page.offset + (page.limit or total)
+        if following < total:
+            url = request.url.include_query_params(offset=following, limit=page.limit or total)
+            headers["Link"] = f'<{url}>; rel="next"'
+        return StreamingResponse(chain([first], content), media_type=media_type, headers=headers)
+
+    @api.get(
+        "/{job_id}/analytics",
+        summary="Say what a job did and took, by phase",
+        responses={**gives(BatchAnalytics, "The figures."), **refuses(NO_SUCH_JOB)},
+    )
+    async def get_batch_analytics(job_id: str) -> Response:
+        return json_reply(await store.read(partial(reads.analytics, job_id=job_id)))
+
+    return api
+
+
+_LINES = (
+    'A row (`BatchJobResult`) a line; the last line is `{"_end": {"rows": n}}`. Without it the reply was '
+    "cut, and `offset` goes on from there. An error after the first byte is a line "
+    '`{"_error": {"code", "message"}}`.'
+)
+
+
+def _open(store: Store, job_id: str, page: ResultsPage) -> tuple[int, Iterator[BatchJobResult]]:
+    """Begin to read a page, on a connection of its own that ends with the last row or the last reader."""
+    with ExitStack() as held:
+        connection = held.enter_context(closing(store.connect()))
+        connection.execute("BEGIN")
+        total = reads.job(connection, job_id).total_items
+        found = reads.results(connection, job_id, page.offset, page.limit or total)
+        kept = held.pop_all()
+
+    def rows() -> Iterator[BatchJobResult]:
+        with kept:
+            yield from found
+
+    return total, rows()
+
+
+def _as_array(rows: Iterator[BatchJobResult]) -> Iterator[bytes]:
+    """Write rows as one JSON array; an error ends it without its end."""
+    return _in_chunks(chain([b"["], _separated(rows), [b"]"]))
+
+
+def _as_lines(rows: Iterator[BatchJobResult]) -> Iterator[bytes]:
+    """Write rows line by line, and at last a line that says that this was all, or why it was not."""
+    return _in_chunks(_lines(rows))
+
+
+def _separated(rows: Iterator[BatchJobResult]) -> Iterator[bytes]:
+    for place, row in enumerate(rows):
+        yield (b",\n" if place else b"") + _json(row)
+
+
+def _lines(rows: Iterator[BatchJobResult]) -> Iterator[bytes]:
+    count = 0
+    try:
+        for row in rows:
+            yield _json(row) + b"\n"
+            count += 1
+    except Exception:
+        if count == 0:
+            raise
+        log.exception("rows of a job could not be read on after %d", count)
+        sentence = f"The engine failed after {count} rows; its log has the reason."
+        yield json.dumps({"_error": {"code": "internal_error", "message": sentence}}).encode() + b"\n"
+    else:
+        yield json.dumps({"_end": {"rows": count}}).encode() + b"\n"
+
+
+def _json(row: BatchJobResult) -> bytes:
+    return row.model_dump_json(by_alias=True, exclude_none=True).encode()
+
+
+def _in_chunks(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Put small pieces together: each chunk costs a turn of the event loop."""
+    chunk = bytearray()
+    for piece in pieces:
+        chunk += piece
+        if len(chunk) > CHUNK_BYTES:
+            yield bytes(chunk)
+            chunk.clear()
+    yield bytes(chunk)

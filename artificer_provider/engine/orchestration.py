@@ -1,0 +1,222 @@
+"""One text answered at once, and the record of who answered."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from artificer_provider.client.models.batch import PhaseConfig
+from artificer_provider.client.models.orchestration import (
+    ChainExecutionResult,
+    PhaseAnswer,
+    PhaseMetadata,
+    ProcessedText,
+    ProcessedTextMetadata,
+    RoutingAnalytics,
+    RoutingDecision,
+    RoutingSummary,
+)
+from artificer_provider.engine import clock
+from artificer_provider.engine.answering.base import AnswerError
+from artificer_provider.engine.errors import EngineError, Problem, invalid, unknown_project
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from artificer_provider.client.models.orchestration import ChainExecutionRequest, ChainPhase, ProcessText
+    from artificer_provider.engine.answering.base import Answer
+    from artificer_provider.engine.answering.registry import Answerers
+    from artificer_provider.engine.store import Store
+
+HASH_CHARS = 16
+
+_DECISION_COLUMNS = """id, prompt_hash, prompt_length, executed_model, total_cost, successful, retry_count,
+  validation_score, latency_ms, created_at"""
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """An answer, and how long it took."""
+
+    answer: Answer
+    seconds: float
+
+    @property
+    def ms(self) -> int:
+        return round(self.seconds * 1000)
+
+
+async def execute(asked: ChainExecutionRequest, answerers: Answerers, store: Store) -> ChainExecutionResult:
+    """
+    Answer one query.
+
+    :raises EngineError: 422 when it asks for what cannot be done here, 502 when the model gives no answer.
+    """
+    if problems := list(_not_offered(asked)):
+        raise invalid(problems)
+    answered = await _answer(await _phase_for(asked, answerers), asked.query, answerers, store)
+    return ChainExecutionResult(
+        response=answered.answer.text,
+        model=answered.answer.model,
+        cost=answered.answer.cost,
+        tokens=answered.answer.tokens,
+        retry_count=0,
+        latency_ms=answered.ms,
+    )
+
+
+async def process_text(asked: ProcessText, answerers: Answerers, store: Store) -> ProcessedText:
+    """
+    Put one text to each phase; none is given the answer of another.
+
+    :raises EngineError: 422 when a phase cannot be carried out here, 502 when a model gives no answer.
+    """
+    phases = [_chain_phase(phase) for phase in asked.chain_config.phases]
+    problems = [
+        Problem(f"chainConfig.phases[{place}].{problem.path}", problem.message)
+        for place, phase in enumerate(phases)
+        for problem in _said_without_tasks(await answerers.problems(phase))
+    ]
+    if problems:
+        raise invalid(problems)
+    results = [(phase, await _answer(phase, asked.text, answerers, store)) for phase in phases]
+    costs = [answered.answer.cost for _, answered in results]
+    known = [cost for cost in costs if cost is not None]
+    return ProcessedText(
+        chain_results=[_phase_answer(phase, answered) for phase, answered in results],
+        metadata=ProcessedTextMetadata(
+            total_cost=sum(known) if len(known) == len(costs) else None,
+            total_time=round(sum(answered.seconds for _, answered in results), 3),
+            phase_count=len(results),
+        ),
+    )
+
+
+def record(connection: sqlite3.Connection, decision: RoutingDecision) -> None:
+    """Keep who answered a question, and how that ended."""
+    values = decision.model_dump(include=set(_DECISION_COLUMNS.replace(",", " ").split()), mode="json")
+    connection.execute(
+        f"INSERT INTO decisions ({', '.join(values)}) VALUES ({', '.join(f':{name}' for name in values)})",  # noqa: S608 - our own column names
+        values,
+    )
+
+
+def analytics(connection: sqlite3.Connection, limit: int) -> RoutingAnalytics:
+    """Read the latest decisions, newest first, and count them."""
+    rows = connection.execute(
+        f"SELECT {_DECISION_COLUMNS} FROM decisions ORDER BY number DESC LIMIT ?",  # noqa: S608 - our own column names
+        (limit,),
+    )
+    return counted([RoutingDecision.model_validate(dict(row)) for row in rows])
+
+
+def counted(decisions: Sequence[RoutingDecision]) -> RoutingAnalytics:
+    """Count decisions; with one cost unknown the average is unknown too, never too small."""
+    costs = [decision.total_cost for decision in decisions if decision.total_cost is not None]
+    retries = [decision.retry_count or 0 for decision in decisions]
+    models = [decision.executed_model for decision in decisions if decision.executed_model is not None]
+    return RoutingAnalytics(
+        decisions=list(decisions),
+        summary=RoutingSummary(
+            total=len(decisions),
+            successful=sum(decision.successful is True for decision in decisions),
+            average_cost=sum(costs) / len(costs) if costs and len(costs) == len(decisions) else None,
+            average_retries=sum(retries) / len(retries) if retries else None,
+            model_distribution={model: models.count(model) for model in sorted(set(models))},
+        ),
+    )
+
+
+def _not_offered(asked: ChainExecutionRequest) -> Iterator[Problem]:
+    """Refuse what the contract knows but this engine does not do, rather than leave it out in silence."""
+    if asked.use_rag:
+        yield Problem("useRAG", "is not offered: this engine keeps no documents.")
+    if asked.project_id is not None:
+        yield unknown_project(asked.project_id)
+    if asked.validation_config is not None and asked.validation_config.enabled:
+        yield Problem("validationConfig", "is not offered: this engine does not score answers.")
+
+
+async def _phase_for(asked: ChainExecutionRequest, answerers: Answerers) -> PhaseConfig:
+    """Make the phase that a query is: as it stands for a language model, else by its task type."""
+    plain = PhaseConfig(name="execute", model=asked.model)
+    if not await answerers.problems(plain):
+        return plain
+    phase = plain.model_copy(update={"task_type": asked.task_type})
+    problems = await answerers.problems(phase)
+    if not problems:
+        return phase
+    needed = [
+        problem.path.removeprefix("parameters.") for problem in problems if problem.path.startswith("param")
+    ]
+    if needed:
+        raise invalid(
+            [
+                Problem(
+                    "taskType",
+                    f"{asked.task_type!r} needs parameters ({', '.join(needed)}), which this call does not "
+                    "carry: ask in a batch phase, or name a language model.",
+                )
+            ]
+        )
+    raise invalid(problems)
+
+
+def _chain_phase(phase: ChainPhase) -> PhaseConfig:
+    return PhaseConfig(
+        name=phase.name, model=phase.model, system_prompt=phase.system_prompt, temperature=phase.temperature
+    )
+
+
+def _said_without_tasks(problems: Sequence[Problem]) -> Iterator[Problem]:
+    """Say of the model what an extractive one misses: a chain's phase has no task type to give it."""
+    for problem in problems:
+        if problem.path == "taskType":
+            yield Problem(
+                "model", "name a language model: an extractive one needs a taskType, which a chain has not."
+            )
+        else:
+            yield problem
+
+
+async def _answer(phase: PhaseConfig, text: str, answerers: Answerers, store: Store) -> _Answered:
+    """Ask the model, and keep that it was asked before anybody hears of it."""
+    begun = time.monotonic()
+    decision = RoutingDecision(
+        id=f"dec_{secrets.token_urlsafe(12)}",
+        prompt_hash=f"{hashlib.sha256(text.encode()).hexdigest()[:HASH_CHARS]}...",
+        prompt_length=len(text),
+        retry_count=0,
+        created_at=clock.now(),
+    )
+    try:
+        answer = await answerers.answer(phase, text)
+    except AnswerError as failure:
+        known = {"executed_model": phase.model, "total_cost": failure.cost, "successful": False}
+        await _keep(decision, known, begun, store)
+        raise EngineError(502, "model_error", f"{phase.name}: {failure}") from failure
+    known = {"executed_model": answer.model, "total_cost": answer.cost, "successful": True}
+    return _Answered(answer, await _keep(decision, known, begun, store))
+
+
+async def _keep(decision: RoutingDecision, known: Mapping[str, object], begun: float, store: Store) -> float:
+    seconds = time.monotonic() - begun
+    ended = decision.model_copy(update={**known, "latency_ms": round(seconds * 1000)})
+    await store.write(partial(record, decision=ended))
+    return seconds
+
+
+def _phase_answer(phase: PhaseConfig, answered: _Answered) -> PhaseAnswer:
+    return PhaseAnswer(
+        phase=phase.name,
+        response=answered.answer.text,
+        model=answered.answer.model,
+        metadata=PhaseMetadata(
+            cost=answered.answer.cost, processing_time=round(answered.seconds, 3), cache_hit=False
+        ),
+    )

@@ -1,0 +1,135 @@
+"""The quirks of the server itself, below the procedures."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse, Response
+
+from artificer_provider.client.states import JobStatus
+from artificer_provider.engine import reads
+from artificer_provider.engine.trpc.envelope import iso
+from artificer_provider.engine.trpc.paths import PREFIX, called
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from artificer_provider.engine.store import Store
+
+SMALL = 1024 * 1024
+IDLE_SECONDS = 5
+_PAGES = ("/health", "/openapi.json")
+
+
+def called_everywhere(path: str) -> str | None:
+    """Take every path for a procedure's but those of the two pages (WIRE §10)."""
+    return None if path in _PAGES else called(path) or path.removeprefix("/")
+
+
+class DeployedPages:
+    """Answers ``/health`` and ``/openapi.json`` as a deployed engine, which lists no REST (WIRE §1)."""
+
+    def __init__(self, app: ASGIApp, store: Store) -> None:
+        self._app = app
+        self._store = store
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or hand it on."""
+        page = None
+        if scope["type"] == "http" and scope["path"] == "/health":
+            page = await self._health()
+        elif scope["type"] == "http" and scope["path"] == "/openapi.json":
+            page = _document()
+        if page is None:
+            await self._app(scope, receive, send)
+        else:
+            reply = Response(json.dumps(page, indent=2), media_type="application/json")
+            await reply(scope, receive, send)
+
+    async def _health(self) -> dict[str, object]:
+        counts = await self._store.read(reads.jobs_by_status)
+        jobs = {
+            "status": "healthy",
+            "running": counts.get(JobStatus.RUNNING, 0),
+            "pending": counts.get(JobStatus.PENDING, 0),
+        }
+        return {
+            "status": "ok",
+            "timestamp": iso(datetime.now(UTC)),
+            "mode": "database",
+            "services": {
+                "database": {"status": "healthy"},
+                "batchJobs": jobs,
+                "openai": {"configured": False},
+                "openrouter": {"configured": True},
+            },
+        }
+
+
+class SmallBodies:
+    """Refuses bodies over 1 MiB under ``/api/trpc``, in plain text (WIRE §1)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse a request whose body is too large, or hand it on."""
+        if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
+            await self._app(scope, receive, send)
+            return
+        messages = await _read(scope, receive)
+        if messages is None:
+            reply = PlainTextResponse("Body exceeded 1mb limit", 413, headers={"Connection": "close"})
+            await reply(scope, receive, send)
+            return
+        read = iter(messages)
+
+        async def replay() -> Message:
+            return next(read, None) or await receive()
+
+        await self._app(scope, replay, send)
+
+
+class KeepAlive:
+    """Announces how long an idle connection is kept; the server is what closes it (WIRE §2)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a request on, and add to its reply."""
+
+        async def announce(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).setdefault("Keep-Alive", f"timeout={IDLE_SECONDS}")
+            await send(message)
+
+        await self._app(scope, receive, announce)
+
+
+async def _read(scope: Scope, receive: Receive) -> list[Message] | None:
+    """Read a body, and give up on one that is too large."""
+    size = Headers(scope=scope).get("Content-Length", "0")
+    if size.isdecimal() and int(size) > SMALL:
+        return None
+    messages: list[Message] = []
+    length = 0
+    while not messages or messages[-1].get("more_body"):
+        messages.append(await receive())
+        length += len(messages[-1].get("body", b""))
+        if length > SMALL:
+            return None
+    return messages
+
+
+def _document() -> dict[str, object]:
+    """Describe the two addresses that a deployed engine describes."""
+    done: dict[str, object] = {"200": {"description": "Done."}}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Artificer", "version": "1.0.0"},
+        "paths": {"/health": {"get": {"responses": done}}, "/": {"post": {"responses": done}}},
+    }

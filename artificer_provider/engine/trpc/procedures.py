@@ -1,0 +1,113 @@
+"""What a procedure is: a query or a mutation that takes one input and gives one value."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+from pydantic import BaseModel, JsonValue, ValidationError
+
+from artificer_provider.engine.trpc.envelope import UNDEFINED, Undefined, Value
+from artificer_provider.engine.trpc.errors import Code, RefusedError, refused_input
+from artificer_provider.engine.trpc.issues import issues, mistyped
+
+if TYPE_CHECKING:
+    from artificer_provider.engine.answering.registry import Answerers
+    from artificer_provider.engine.running import Runs
+    from artificer_provider.engine.store import Store
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Kind(StrEnum):
+    """What a procedure does to the engine: a query looks, with GET; a mutation changes, with POST."""
+
+    QUERY = "query"
+    MUTATION = "mutation"
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A value too large to be held: its JSON in pieces, nothing in it needs ``meta``."""
+
+    chunks: Iterable[bytes]
+
+
+@dataclass(frozen=True)
+class Call:
+    """
+    One call of a procedure.
+
+    :param value: the input, out of its envelope.
+    :param body: what the input was read from.
+    :param user_agent: who calls, as far as a caller says.
+    :param is_known: whether the caller has the engine's key, or the engine asks for none.
+    :param reply_headers: headers that the reply will carry; a procedure may add to them.
+    """
+
+    value: JsonValue | Undefined
+    body: bytes | bytearray
+    user_agent: str
+    is_known: bool
+    reply_headers: dict[str, str] = field(default_factory=dict[str, str])
+
+
+Answer: TypeAlias = Callable[[Call], Awaitable["Value | Stream"]]
+
+
+@dataclass(frozen=True)
+class Procedure:
+    """
+    Something a caller can ask for by name.
+
+    :param answer: carries a call out; raises :class:`RefusedError` or ``EngineError`` when it does not.
+    """
+
+    kind: Kind
+    answer: Answer
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """The parts of the engine that procedures work with."""
+
+    store: Store
+    answerers: Answerers
+    runner: Runs
+
+
+def protected(answer: Answer) -> Answer:
+    """Answer only who has the key."""
+
+    async def answer_the_known(call: Call) -> Value | Stream:
+        if not call.is_known:
+            message = 'API key required. Include "Authorization: Bearer <key>" header.'
+            raise RefusedError(Code.UNAUTHORIZED, message)
+        return await answer(call)
+
+    return answer_the_known
+
+
+def taking(model: type[M], act: Callable[[M], Awaitable[Value | Stream]]) -> Answer:
+    """Read a call's input as a model first, and refuse what does not fit."""
+
+    async def answer(call: Call) -> Value | Stream:
+        return await act(read_input(model, call))
+
+    return answer
+
+
+def read_input(model: type[M], call: Call) -> M:
+    """
+    Read a call's input as a model.
+
+    :raises RefusedError: with every way in which it does not fit.
+    """
+    if call.value is UNDEFINED:
+        raise refused_input([mistyped("object", UNDEFINED)])
+    try:
+        return model.model_validate(call.value, strict=True)
+    except ValidationError as error:
+        raise refused_input(issues(model, error.errors(include_url=False))) from error

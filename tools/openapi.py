@@ -1,0 +1,35 @@
+"""Writes docs/openapi.json: the contract, as the embedded engine makes it of its routes and models."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from artificer_provider.engine.answering.registry import Answerers
+from artificer_provider.engine.app import make_app
+from artificer_provider.engine.runner import Runner
+from artificer_provider.engine.store import Store
+
+TARGET = Path(__file__).parent.parent / "docs" / "openapi.json"
+
+
+def make() -> dict[str, Any]:
+    """Make the document, with an engine that serves nobody."""
+    with TemporaryDirectory() as scratch:
+        store, answerers = Store(Path(scratch) / "engine.sqlite3"), Answerers(None)
+        try:
+            return make_app(store, answerers, Runner(store, answerers)).openapi()
+        finally:
+            store.close()
+
+
+def main() -> None:
+    """Write the document."""
+    TARGET.write_text(json.dumps(make(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(f"wrote {TARGET}")
+
+
+if __name__ == "__main__":
+    main()
