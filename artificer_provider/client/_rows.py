@@ -178,6 +178,8 @@ class JsonRows(Rows[T]):
             self._parser.send(chunk)
         except ijson.JSONError as error:
             raise self._malformed(error) from None
+        except (ValueError, SystemError):  # how ijson takes it that Python refuses so many digits
+            raise self._malformed(ValueError("a number has too many digits")) from None
         rows = [self._row(self._read, found) for found in self._array.take(self._events)]
         self._events.clear()
         if self._array.depth > MAX_DEPTH:

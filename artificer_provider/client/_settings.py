@@ -67,9 +67,9 @@ class Options:
         """
         changed = self
         if timeout is not None:
-            changed = replace(changed, timeout=_positive("timeout", timeout))
+            changed = replace(changed, timeout=positive("timeout", timeout))
         if deadline is not None:
-            changed = replace(changed, deadline=_positive("deadline", deadline))
+            changed = replace(changed, deadline=positive("deadline", deadline))
         if retries is not None:
             if retries < 0:
                 raise ConfigurationError(f"retries is {retries}: write 0 or more.")
@@ -157,7 +157,12 @@ def _headers(api_key: str | None) -> dict[str, str]:
     return headers
 
 
-def _positive(name: str, given: Seconds) -> float:
+def positive(name: str, given: Seconds) -> float:
+    """
+    Take seconds or a duration as seconds.
+
+    :raises ConfigurationError: when they are none.
+    """
     seconds = as_seconds(given)
     if not 0 < seconds < float("inf"):
         raise ConfigurationError(f"{name} is {seconds:g} s: write more than 0.")

@@ -16,11 +16,12 @@ from artificer_provider.client.errors import (
     ArtificerConnectionError,
     ArtificerError,
     ArtificerTimeoutError,
+    ConfigurationError,
     ReplyError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator
+    from collections.abc import AsyncGenerator, Generator, Iterator
 
     from artificer_provider.client._core import Request
     from artificer_provider.client._line import Line
@@ -76,12 +77,46 @@ class Call:
         read = min(wire.timeout or self._options.timeout, most)
         return {
             "method": wire.method,
-            "url": line.where.root + wire.path,
-            "params": wire.params or None,
+            "url": self._url(),
             "headers": headers,
             "timeout": httpx.Timeout(min(self._options.timeout, most), read=read, pool=left),
             "follow_redirects": False,  # the key must not follow to another host
         }
+
+    def _url(self) -> httpx.URL:
+        try:
+            url = httpx.URL(self.line.where.root + self.wire.path)
+            return url.copy_merge_params(self.wire.params) if self.wire.params else url
+        except (httpx.InvalidURL, UnicodeError) as error:  # one that is too long, or holds half a character
+            raise ConfigurationError(
+                f"Failed {self.request.doing}: nothing was sent. No URL can be made of that ({error})."
+            ) from None
+
+    def turn(self) -> float:
+        """
+        Claim the next call, and say how many seconds to wait until then.
+
+        :raises ArtificerTimeoutError: when the deadline comes before that.
+        """
+        pause, left = self.line.limiter.wait(), self.patience.left()
+        if left is not None and pause >= left:
+            raise ArtificerTimeoutError(
+                f"Failed {self.request.doing}: nothing was sent. The rate budget gives it its turn in "
+                f"{pause:.1f} s, which is after the deadline.",
+                sent=False,
+                job_id=self.request.job_id,
+            )
+        return pause
+
+    def content(self) -> bytes | Iterator[bytes] | None:
+        """Make the body from its beginning."""
+        content = self.wire.content
+        return self._pieces(content) if isinstance(content, Body) else content
+
+    def _pieces(self, body: Body) -> Iterator[bytes]:
+        for piece in body.chunks():
+            self.patience.check(self.request)
+            yield piece
 
     def heard(self, response: httpx.Response, begun: float) -> None:
         """
@@ -93,7 +128,7 @@ class Call:
         log.debug("%s: HTTP %d after %.0f ms", self.request.doing, response.status_code, took)
         self.line.limiter.heard(_headers(response))
         # What other codings unpack to has no bound that is known before it is unpacked.
-        if response.headers.get("content-encoding", "identity") not in ("identity", "gzip"):
+        if response.headers.get("content-encoding", "identity").lower() not in ("identity", "gzip"):
             raise self._not_a_reply("is encoded in a way that was not asked for")
 
     def grow(self, body: bytearray, piece: bytes) -> None:
@@ -138,13 +173,12 @@ class Pools:
     @contextmanager
     def open(self, call: Call) -> Generator[httpx.Response]:
         """Send a call, and give its reply while the body is still to come."""
-        if pause := call.line.limiter.wait():
+        if pause := call.turn():
             time.sleep(pause)
-        content = call.wire.content
-        body = content.chunks() if isinstance(content, Body) else content
         begun = time.monotonic()
         try:
-            with self._of(call.request.repeat).stream(**call.arguments(), content=body) as response:
+            pool = self._of(call.request.repeat)
+            with pool.stream(**call.arguments(), content=call.content()) as response:
                 call.heard(response, begun)
                 yield response
         except httpx.HTTPError as error:
@@ -193,12 +227,12 @@ class AsyncPools:
     @asynccontextmanager
     async def open(self, call: Call) -> AsyncGenerator[httpx.Response]:
         """Send a call, and give its reply while the body is still to come."""
-        if pause := call.line.limiter.wait():
+        if pause := call.turn():
             import asyncio
 
             await asyncio.sleep(pause)
-        content = call.wire.content
-        body = _pieces(content) if isinstance(content, Body) else content
+        content = call.content()
+        body = content if content is None or isinstance(content, bytes) else _awaited(content)
         pool = await self._of(call.request.repeat)
         begun = time.monotonic()
         try:
@@ -240,8 +274,8 @@ class AsyncPools:
         return self._made[reused]
 
 
-async def _pieces(body: Body) -> AsyncGenerator[bytes]:
-    for piece in body.chunks():
+async def _awaited(pieces: Iterator[bytes]) -> AsyncGenerator[bytes]:
+    for piece in pieces:
         yield piece
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
-from artificer_provider.client.errors import ReplyError
+from artificer_provider.client.errors import ConfigurationError, ReplyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -134,13 +134,20 @@ def json_content(
     Write what is said as JSON: at once when it is a model, while it is sent when it is a mapping.
 
     :param around: what stands before and behind it.
+    :raises ConfigurationError: when it holds what JSON or UTF-8 does not know.
     """
+    from pydantic_core import PydanticSerializationError
+
     from artificer_provider.client.bodies import JsonBody
     from artificer_provider.client.models._base import Payload
 
-    if isinstance(said, Payload):
-        return around[0] + said.model_dump_json(by_alias=True, exclude_none=True).encode() + around[1]
-    return JsonBody(said)
+    if not isinstance(said, Payload):
+        return JsonBody(said)
+    try:
+        text = said.model_dump_json(by_alias=True, exclude_none=True)
+    except PydanticSerializationError as error:  # half of a surrogate pair, in a metadata
+        raise ConfigurationError(f"this cannot be written as JSON, and nothing was sent: {error}") from None
+    return around[0] + text.encode() + around[1]
 
 
 def adapter(into: type[T]) -> TypeAdapter[T]:
@@ -166,8 +173,9 @@ def status_error(
     request: Request[Any], reply: WireReply, said: Refusal, kind: type[StatusError]
 ) -> StatusError:
     """Put what an engine said into the sentence of an error."""
-    message = f"Failed {request.doing}: {said.message}"
-    details = "; ".join(said.details)
+    reason = said.message[:KEPT_CHARS]
+    message = f"Failed {request.doing}: {reason}"
+    details = "; ".join(said.details)[:KEPT_CHARS]
     if details and details not in said.message:
         message += f" ({details})"
     request_id = said.request_id or reply.headers.get("x-request-id") or reply.headers.get("x-correlation-id")
@@ -176,7 +184,7 @@ def status_error(
         message,
         status_code=reply.status,
         code=said.code,
-        reason=said.message,
+        reason=reason,
         request_id=request_id,
         retry_after=said.retry_after,
         body=reply.beginning(KEPT_CHARS),

@@ -56,4 +56,10 @@ class Reply(BaseModel):
 class Payload(BaseModel):
     """What is asked of an engine. A field it does not carry is refused by name, never dropped."""
 
-    model_config = ConfigDict(alias_generator=wire_name, populate_by_name=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        alias_generator=wire_name,
+        populate_by_name=True,
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,  # JSON has neither, and pydantic would write null
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound="Payload")
 
 _TOLD = 10
+_HALF_A_PAIR = re.compile(r"[\ud800-\udfff]")
 
 
 def checked(model: type[M], doing: str, /, **fields: object) -> M:
@@ -58,9 +60,20 @@ def path(*parts: str) -> str:
     :raises ConfigurationError: when an id is none.
     """
     for part in parts[1:]:
-        if not part or part in (".", ".."):
+        if not part or part in (".", "..") or _HALF_A_PAIR.search(part):
             raise ConfigurationError(f"{part!r} is no id.")
     return "/".join((parts[0], *(quote(part, safe="") for part in parts[1:])))
+
+
+def header(doing: str, name: str, value: str | None) -> str | None:
+    """
+    Check what goes into a header, where a line break would begin another.
+
+    :raises ConfigurationError: when no header can carry it.
+    """
+    if value is not None and not (value.strip() and value.isascii() and value.isprintable()):
+        raise refused(doing, [(name, f"is {value!r}, and must be printable ASCII")])
+    return value
 
 
 def beyond(model: Payload, carried: frozenset[str], where: str = "") -> Iterator[str]:

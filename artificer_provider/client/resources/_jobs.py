@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ from artificer_provider.client.errors import (
 )
 from artificer_provider.client.models.batch import BatchJob, BatchJobResult, BatchOptions, CreateBatchJob
 from artificer_provider.client.resources import _deployed
-from artificer_provider.client.resources._checked import beyond, checked, in_range, path
+from artificer_provider.client.resources._checked import beyond, checked, header, in_range, path
 from artificer_provider.client.states import JobStatus
 
 if TYPE_CHECKING:
@@ -67,20 +68,21 @@ def create(  # noqa: PLR0917 - as the endpoint's arguments
     body = checked(
         CreateBatchJob, doing, name=name, items=items, phases=phases, options=options, project_id=project_id
     )
+    key = header(doing, "idempotency_key", idempotency_key)
     if forced:
         chosen = (body.options or BatchOptions()).model_copy(update=forced)
         body = body.model_copy(update={"options": chosen})
     return Request(
         doing,
         BatchJob,
-        rest=Rest("POST", BATCH, body=body, idempotency_key=idempotency_key),
+        rest=Rest("POST", BATCH, body=body, idempotency_key=key),
         trpc=mutation(
             "batch.createJob",
             body,
             read=_deployed.part("job"),
-            not_carried=tuple(_not_carried(body, idempotency_key)),
+            not_carried=tuple(_not_carried(body, key)),
         ),
-        repeat=Repeat.UNSENT if idempotency_key is None else Repeat.ALWAYS,
+        repeat=Repeat.UNSENT if key is None else Repeat.ALWAYS,
     )
 
 
@@ -213,7 +215,7 @@ def list_jobs(
         "projectId": project_id,
         "status": status,
         "limit": in_range(doing, "limit", limit, 1, limits.MAX_PAGE),
-        "offset": max(0, offset),
+        "offset": in_range(doing, "offset", offset, 0, sys.maxsize),
     }
     said = {key: value for key, value in params.items() if value is not None}
     trpc = query("batch.listJobs", said, read=_deployed.listed, not_carried=("name",) if name else ())

@@ -21,7 +21,7 @@ from artificer_provider.client._core import (
     mutation,
     query,
 )
-from artificer_provider.client._settings import Seconds, as_seconds
+from artificer_provider.client._settings import Seconds, as_seconds, positive
 from artificer_provider.client.models.batch import (
     BatchAnalytics,
     BatchItem,
@@ -173,7 +173,7 @@ class Batch(Resource[C]):
         :param on_progress: called with the job at each look.
         :raises WaitTimeoutError: when the time is over. Wait for the same job again to go on.
         """
-        return _jobs.wait(job_id, as_seconds(timeout), as_seconds(poll_interval), on_progress)
+        return _jobs.wait(job_id, as_seconds(timeout), positive("poll_interval", poll_interval), on_progress)
 
     @many
     def run(
@@ -200,7 +200,9 @@ class Batch(Resource[C]):
         :raises WaitTimeoutError: when the time is over; the job goes on, and the error carries its id.
         """
         created = _jobs.create(name, items, phases, options, project_id, idempotency_key, auto_start=False)
-        return Then(_jobs.run(created, as_seconds(timeout), as_seconds(poll_interval), on_progress))
+        return Then(
+            _jobs.run(created, as_seconds(timeout), positive("poll_interval", poll_interval), on_progress)
+        )
 
     @endpoint
     def list(

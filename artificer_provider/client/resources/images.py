@@ -156,8 +156,9 @@ def _process_pdf(pdf: Source, options: PdfOptions, local: Local) -> Flow[PdfProc
 def _processing(pdf: Source, options: PdfOptions) -> Request[PdfProcessingResult]:
     doing = "reading a PDF"
     said = options.model_dump(mode="json", by_alias=True, exclude_none=True)
-    body = {"pdfData": _sized(pdf), "options": said}
-    padded = {"pdfData": _sized(pdf, padded_to=SMALLEST_PDF), "options": said}
+    more = {"options": said} if said else {}
+    body = {"pdfData": _sized(pdf), **more}
+    padded = {"pdfData": _sized(pdf, padded_to=SMALLEST_PDF), **more}
     return Request(
         doing,
         PdfProcessingResult,
