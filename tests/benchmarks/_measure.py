@@ -1,8 +1,8 @@
 """
 Run a function in a process of its own, and tell what it took and how much memory the process grew by.
 
-A benchmark is a script: ``PYTHONPATH=.:tests python -m benchmarks.bench_rows``. It prints a table, and its exit
-code is not 0 when a goal is missed.
+A benchmark is a script: ``PYTHONPATH=.:tests python -m benchmarks.bench_rows``. It prints a table, and its
+exit code is not 0 when a goal is missed.
 """
 
 from __future__ import annotations
