@@ -42,7 +42,7 @@ def _reply(body: bytes) -> bytes:
 
 async def _main() -> None:
     server = await asyncio.get_running_loop().create_server(_Instant, "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201 - whoever started it waits for this line
+    print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from artificer_provider.client.dialects.superjson import MAX_DEPTH, decode, encode
 from artificer_provider.client.errors import ConfigurationError
 
-
 # However slow the machine is just now.
 at_any_speed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
