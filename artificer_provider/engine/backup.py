@@ -8,10 +8,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from artificer_provider.engine.store import DATABASE
+
 if TYPE_CHECKING:
     from pathlib import Path
 
-_DATABASE = "engine.sqlite3"
 _PAGES_A_STEP = 512
 
 
@@ -38,9 +39,9 @@ def back_up(data: Path, copy: Path) -> Backup:
     :param copy: the file to make; it appears when it is whole.
     :raises BackupError: when there is nothing to copy, or the copy cannot be written.
     """
-    database = data / _DATABASE
+    database = data / DATABASE
     if not database.is_file():
-        raise BackupError(f"The data directory {data} has no {_DATABASE}: no engine has kept anything there.")
+        raise BackupError(f"The data directory {data} has no {DATABASE}: no engine has kept anything there.")
     if copy.exists():
         raise BackupError(f"{copy} is there already: name a file that is not.")
     partial = copy.with_name(f"{copy.name}.partial")
@@ -62,7 +63,10 @@ def back_up(data: Path, copy: Path) -> Backup:
             f"Copying {database} to {copy} failed ({error}); nothing was kept of it."
         ) from error
     finally:
-        for leftover in (partial, *(partial.with_name(partial.name + end) for end in ("-wal", "-shm"))):
+        for leftover in (
+            partial,
+            *(partial.with_name(partial.name + end) for end in ("-journal", "-wal", "-shm")),
+        ):
             leftover.unlink(missing_ok=True)
     return Backup(jobs, size)
 

@@ -1,4 +1,8 @@
-"""The calls to answerers: each is committed before it is made, and its charge together with its result."""
+"""
+The calls to answerers: each is committed before it is made, and its charge together with its result.
+
+So for all answerers, also those that bill nothing: one rule, and what was under way is counted alike.
+"""
 
 from __future__ import annotations
 

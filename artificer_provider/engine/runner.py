@@ -112,7 +112,8 @@ class Runner:
                 )
                 return
             name = plan.phases[number].name
-            await self._store.write(partial(writes.enter_phase, number=plan.number, name=name))
+            if not await self._store.write(partial(writes.enter_phase, number=plan.number, name=name)):
+                return  # paused or cancelled
             waiting = await self._store.read(partial(reads.waiting_items, number=plan.number, phase=number))
             answerer = self._answerers.of(plan.phases[number])
             await PhaseRun(self._store, plan, number, answerer, run.stopping).go_through(waiting)

@@ -86,6 +86,8 @@ class Store:
 
     async def write(self, change: Callable[[sqlite3.Connection], T]) -> T:
         """Commit one change; whatever it raises undoes it whole, and nothing else."""
+        if not self._writer.is_alive():
+            raise RuntimeError(f"the store {self._path} is closed")
         loop = asyncio.get_running_loop()
         waiting: asyncio.Future[T] = loop.create_future()
         self._changes.put(_Change(change, loop, waiting))

@@ -127,13 +127,14 @@ def delete_job(connection: sqlite3.Connection, job_id: str) -> None:
     changes.bury(connection, job_id)
 
 
-def enter_phase(connection: sqlite3.Connection, number: int, name: str) -> None:
-    """Show which phase a running job is in."""
-    connection.execute(
+def enter_phase(connection: sqlite3.Connection, number: int, name: str) -> bool:
+    """Show which phase a running job is in; tell whether it still runs."""
+    entered = connection.execute(
         """UPDATE jobs SET current_phase = ?, updated_at = ?, revision = ?
            WHERE number = ? AND status = 'RUNNING'""",
         (name, clock.now(), clock.next_revision(connection), number),
-    )
+    ).rowcount
+    return entered > 0
 
 
 def end_job(connection: sqlite3.Connection, job_id: str, status: JobStatus, error: str | None = None) -> None:

@@ -1,4 +1,8 @@
-"""What the engine takes, measured on a real process: run this file alone, and it prints a table."""
+"""
+What the engine takes, measured on a real process: run this file, and it prints a table.
+
+Words after it (idle, calls, extractive) choose what is measured; extractive takes the longest, some minutes.
+"""
 
 from __future__ import annotations
 
@@ -34,30 +38,38 @@ PASSED_THROUGH = [{"name": "one", "systemPrompt": "First."}, {"name": "two", "sy
 
 @dataclass(frozen=True)
 class Figure:
-    """One thing measured, and what it should be at most."""
+    """One thing measured, and what it should be at most, where that was said."""
 
     name: str
     value: float
-    goal: float
+    goal: float | None
     unit: str
+
+    @property
+    def is_missed(self) -> bool:
+        return self.goal is not None and self.value > self.goal
+
+    def __str__(self) -> str:
+        of_goal = f"{self.goal:6.0f} {self.value / self.goal:7.0%}" if self.goal else ""
+        return (
+            f"{self.name:58} {self.value:9.2f} {self.unit:3} {of_goal}{'  MISSED' if self.is_missed else ''}"
+        )
 
 
 def main() -> int:
+    chosen = sys.argv[1:] or ["idle", "calls", "extractive"]
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory() as directory:
         home = Path(directory)
-        figures += idle(home / "idle")
-        figures += calls(home / "calls", concurrency=5)
-        figures += calls(home / "more-calls", concurrency=50)
-        figures += extractive(home / "extractive")
-    lines = [f"{'what':58} {'value':>9} {'goal':>7} unit  of goal"]
-    lines += [
-        f"{one.name:58} {one.value:9.2f} {one.goal:7.0f} {one.unit:4} {one.value / one.goal:7.0%}"
-        f"{'  MISSED' if one.value > one.goal else ''}"
-        for one in figures
-    ]
-    print("\n".join(lines))  # noqa: T201 - it is run for its table
-    return int(any(one.value > one.goal for one in figures))
+        if "idle" in chosen:
+            figures += idle(home / "idle")
+        if "calls" in chosen:
+            figures += calls(home / "calls", concurrency=5)
+            figures += calls(home / "more-calls", concurrency=50)
+        if "extractive" in chosen:
+            figures += extractive(home / "extractive")
+    print(f"{'what':58} {'value':>9}       goal of goal", *figures, sep="\n")  # noqa: T201 - it is run for its table
+    return int(any(one.is_missed for one in figures))
 
 
 def idle(data: Path) -> list[Figure]:
@@ -86,7 +98,7 @@ def calls(data: Path, concurrency: int, items: int = 3_000) -> list[Figure]:
     under = f"at concurrency {concurrency}"
     return [
         Figure(f"CPU per item and phase, {under}", 1000 * cpu / (2 * items), 2, "ms"),
-        Figure(f"wall time per item and phase, {under}", 1000 * wall / (2 * items), 2, "ms"),
+        Figure(f"wall time per item and phase, {under}", 1000 * wall / (2 * items), None, "ms"),
         Figure(f"median status, job at full speed, {under}", 1000 * status, 20, "ms"),
         Figure(f"median list, job at full speed, {under}", 1000 * listing, 20, "ms"),
     ]
@@ -109,7 +121,7 @@ def extractive(data: Path) -> list[Figure]:
         cpu = cpu_seconds(engine)
     return [
         Figure("growth over 10,000 items through 2 extractive phases", most - before, 100, "MB"),
-        Figure("CPU per item and phase, extractive", 1000 * cpu / 20_000, 100, "ms"),
+        Figure("CPU per item and phase, extractive", 1000 * cpu / 20_000, None, "ms"),
         Figure("median status meanwhile", 1000 * status, 20, "ms"),
         Figure("median list meanwhile", 1000 * listing, 20, "ms"),
     ]

@@ -105,7 +105,8 @@ def address_problem(url: str) -> str | None:
         port_is_wrong = address.port == 0
     except ValueError:
         return "is no http(s) address"
-    if address.scheme not in ("http", "https") or not address.hostname or port_is_wrong:
+    is_plain = url.isascii() and url.isprintable() and " " not in url
+    if address.scheme not in ("http", "https") or not address.hostname or port_is_wrong or not is_plain:
         return "is no http(s) address"
     if address.username is not None:
         # It is named where a call fails, so it must hold no secret.
