@@ -27,6 +27,17 @@ async def admit(body: bytearray, capable: Capable) -> CreateBatchJob:
     :raises EngineError: 400 when it is no JSON, 422 when it asks for something that cannot be done as asked.
     """
     asked = parse(body, CreateBatchJob)
+    await check(asked, body, capable)
+    return asked
+
+
+async def check(asked: CreateBatchJob, body: bytes | bytearray, capable: Capable) -> None:
+    """
+    Make sure that a job that was read can be kept and carried out.
+
+    :param body: what it was read from, or what that was part of.
+    :raises EngineError: 422 with everything that cannot be done as asked.
+    """
     problems = [*unstorable(asked, body), *_repeated_names(asked), *_not_offered(asked)]
     for place, phase in enumerate(asked.phases):
         problems += [
@@ -34,7 +45,6 @@ async def admit(body: bytearray, capable: Capable) -> CreateBatchJob:
         ]
     if problems:
         raise invalid(problems)
-    return asked
 
 
 def fingerprint(asked: CreateBatchJob) -> str:

@@ -52,7 +52,7 @@ def parse(body: bytearray, model: type[P]) -> P:
         raise EngineError(400, "invalid_json", f"The body is not valid JSON: {message}.") from error
 
 
-def unstorable(asked: Payload, body: bytearray) -> Iterator[Problem]:
+def unstorable(asked: Payload, body: bytes | bytearray) -> Iterator[Problem]:
     """Find what JSON can spell but a database or the next reader cannot keep."""
     if not _SUSPECT.search(body):
         return  # the rule: nothing to look for, and a large body is not walked through
