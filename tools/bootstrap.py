@@ -36,6 +36,15 @@ CHECKS = (
     ("pyright", ["pyright"]),
 )
 
+COVERED = (
+    "tests/unit/client",
+    "--cov=artificer_provider.client",
+    "--cov-report=term-missing:skip-covered",
+    "--cov-fail-under=95",
+)
+
+BENCHMARKS = ("tests/benchmarks/bench_client.py", "tests/benchmarks/bench_engine.py")
+
 LOCK = (
     "pip compile pyproject.toml --all-extras --group dev --output-file requirements.lock --quiet "
     "--universal --python-version 3.11 --generate-hashes --no-header --no-annotate"
@@ -70,6 +79,29 @@ def engine(arguments: list[str]) -> NoReturn:
 def test(arguments: list[str]) -> NoReturn:
     """Run the tests."""
     become([str(BIN / "python"), "-m", "pytest", *arguments])
+
+
+def coverage(arguments: list[str]) -> NoReturn:
+    """Run the client's own tests, and fail where they leave more than 5 % of it aside."""
+    become([str(BIN / "python"), "-m", "pytest", *COVERED, *arguments])
+
+
+def test_chaos(arguments: list[str]) -> NoReturn:
+    """Kill the engine 200 times at random moments; `make test` does it a few times."""
+    os.environ.setdefault("ARTIFICER_CHAOS_ROUNDS", "200")
+    become([str(BIN / "python"), "-m", "pytest", "tests/chaos", "--log-cli-level=INFO", *arguments])
+
+
+def bench(arguments: list[str]) -> int:
+    """Measure client and engine, and fail where a goal is missed."""
+    refuse(arguments)
+    ensure_venv(ROOT, os.environ)
+    environ = tool_environment(os.environ, ROOT / ".venv")
+    codes = [
+        subprocess.run([str(BIN / "python"), script], cwd=ROOT, env=environ, check=False).returncode
+        for script in BENCHMARKS
+    ]
+    return max(codes)
 
 
 def node_is_there(environ: Mapping[str, str]) -> bool:
@@ -143,7 +175,7 @@ def show_help(_arguments: list[str]) -> int:
     """Print this."""
     print("make TARGET [ARGS='...']   ARGS goes on to the tool; PYTHON=/path/to/python chooses the Python\n")
     for name, command in COMMANDS.items():
-        print("  {:<8}{}".format(name, (command.__doc__ or "").splitlines()[0]))
+        print("  {:<12}{}".format(name, (command.__doc__ or "").splitlines()[0]))
     return 0
 
 
@@ -152,6 +184,9 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "ui": ui,
     "engine": engine,
     "test": test,
+    "coverage": coverage,
+    "test-chaos": test_chaos,
+    "bench": bench,
     "check": check,
     "venv": venv,
     "lock": lock,

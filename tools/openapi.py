@@ -18,7 +18,7 @@ TARGET = Path(__file__).parent.parent / "docs" / "openapi.json"
 def make() -> dict[str, Any]:
     """Make the document, with an engine that serves nobody."""
     with TemporaryDirectory() as scratch:
-        store, answerers = Store(Path(scratch) / "engine.sqlite3"), Answerers(None)
+        store, answerers = Store(Path(scratch) / "engine.sqlite3"), Answerers()
         try:
             return make_app(store, answerers, Runner(store, answerers)).openapi()
         finally:

@@ -33,12 +33,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Run the embedded engine until Ctrl-C. It answers with extractive methods, or hands "
         "texts to the OpenAI-compatible server that ARTIFICER_ENGINE_LLM_URL, _KEY and _MODEL name (where no "
         "_MODEL is named, only the texts of phases that name one). "
+        "--models (or ARTIFICER_ENGINE_MODELS) names a TOML file of several such servers, with their models "
+        "and what those charge. "
         "ARTIFICER_ENGINE_API_KEY is the key callers must send; without one it listens on loopback only.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     engine.add_argument("--host", default="127.0.0.1", help="the address to listen on")
     engine.add_argument("--port", type=_port, default=3001, help="the port to listen on; 0 takes a free one")
     engine.add_argument("--data", type=Path, default=_data_home(), metavar="DIR", help="where jobs are kept")
+    engine.add_argument("--models", type=Path, metavar="FILE", help="which model servers there are (TOML)")
+    engine.add_argument(
+        "--backup",
+        type=Path,
+        metavar="FILE",
+        help="run no engine: copy what the one on --data keeps, which may be running, to a new FILE. "
+        "To use the copy, put it as engine.sqlite3 into a directory of its own",
+    )
     engine.add_argument(
         "--quirks",
         nargs="?",
@@ -48,10 +58,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "names them",
     )
     asked = parser.parse_args(arguments)
-    return _engine(asked.host, asked.port, asked.data, asked.quirks)
+    if asked.backup is not None:
+        return _back_up(asked.data.expanduser(), asked.backup.expanduser())
+    return _engine(asked)
 
 
-def _engine(host: str, port: int, data: Path, quirks: str | None) -> int:
+def _engine(asked: argparse.Namespace) -> int:
     try:
         from artificer_provider.engine.serve import CannotServeError, read_settings, serve
         from artificer_provider.engine.trpc.quirks import LIST, UnknownQuirkError, chosen, listing
@@ -59,14 +71,26 @@ def _engine(host: str, port: int, data: Path, quirks: str | None) -> int:
         if (error.name or "").startswith("artificer_provider"):
             raise
         return _fail(f"The engine needs {error.name}: pip install 'airflow-provider-artificer[engine]'")
-    if quirks == LIST:
+    if asked.quirks == LIST:
         print(listing())  # noqa: T201 - what was asked for
         return 0
     try:
-        settings = read_settings(host, port, data.expanduser(), os.environ)
-        serve(replace(settings, quirks=chosen(quirks) if quirks else frozenset()))
+        settings = read_settings(asked.host, asked.port, asked.data.expanduser(), asked.models, os.environ)
+        quirks = chosen(asked.quirks) if asked.quirks else frozenset()
+        serve(replace(settings, quirks=quirks))
     except (CannotServeError, UnknownQuirkError) as reason:
         return _fail(str(reason))
+    return 0
+
+
+def _back_up(data: Path, copy: Path) -> int:
+    from artificer_provider.engine.backup import BackupError, back_up
+
+    try:
+        done = back_up(data, copy)
+    except BackupError as reason:
+        return _fail(str(reason))
+    print(f"Copied {done.jobs} jobs ({done.size / 1024**2:.1f} MiB) to {copy}")  # noqa: T201 - as below
     return 0
 
 

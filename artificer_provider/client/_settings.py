@@ -137,7 +137,7 @@ def _checked_url(given: str) -> str:
         parts = urlsplit(url)
         reachable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        reachable = False
+        parts, reachable = urlsplit(""), False
     if not reachable or any(char.isspace() or not char.isprintable() for char in url):
         raise ConfigurationError(f"The base URL {url!r} is not one: write http://host:port or https://host.")
     if parts.username is not None or parts.password is not None:

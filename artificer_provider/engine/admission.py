@@ -72,7 +72,3 @@ def _not_offered(asked: CreateBatchJob) -> Iterator[Problem]:
     for place, phase in enumerate(asked.phases):
         if phase.use_rag:
             yield Problem(f"phases[{place}].useRAG", "is not offered: this engine keeps no documents.")
-        if phase.validation is not None and phase.validation.enabled:
-            yield Problem(
-                f"phases[{place}].validation", "is not offered: this engine does not score answers."
-            )

@@ -74,7 +74,7 @@ class Gate:
         if refusal is not None:
             await error_reply(refusal, request_id)(scope, receive, send_named)
             return
-        if scope["method"] == "HEAD":
+        if scope["method"] == "HEAD" and called(scope["path"]) is None:
             # What a GET would say: the server below leaves the body out, by the method of its own scope.
             scope = {**scope, "method": "GET"}
         await self._app(scope, receive, send_named)

@@ -21,7 +21,7 @@ from artificer_provider.client.models.orchestration import (
     RoutingSummary,
 )
 from artificer_provider.engine import clock
-from artificer_provider.engine.answering.base import AnswerError
+from artificer_provider.engine.answering.base import AnswerError, CutOffError
 from artificer_provider.engine.errors import EngineError, Problem, invalid, unknown_project
 
 if TYPE_CHECKING:
@@ -195,9 +195,10 @@ async def _answer(phase: PhaseConfig, text: str, answerers: Answerers, store: St
         created_at=clock.now(),
     )
     try:
-        answer = await answerers.answer(phase, text)
-    except AnswerError as failure:
-        known = {"executed_model": phase.model, "total_cost": failure.cost, "successful": False}
+        answer = await answerers.of(phase).answer(phase, text)
+    except (AnswerError, CutOffError) as failure:
+        cost = failure.cost if isinstance(failure, AnswerError) else None
+        known = {"executed_model": phase.model, "total_cost": cost, "successful": False}
         await _keep(decision, known, begun, store)
         raise EngineError(502, "model_error", f"{phase.name}: {failure}") from failure
     known = {"executed_model": answer.model, "total_cost": answer.cost, "successful": True}

@@ -18,7 +18,7 @@ from artificer_provider.client.models.batch import (
     PhaseAnalytics,
     PhaseConfig,
 )
-from artificer_provider.client.states import ItemStatus, JobStatus
+from artificer_provider.client.states import InDoubt, ItemStatus, JobStatus
 from artificer_provider.engine.errors import unknown_job
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PHASES = TypeAdapter(list[PhaseConfig])
 
 _JOB_COLUMNS = """id, name, status, project_id, total_items, completed_items, failed_items, current_phase,
-  cost_incurred, tokens_used, created_at, started_at, completed_at, updated_at, error, revision"""
+  cost_incurred, tokens_used, in_doubt, created_at, started_at, completed_at, updated_at, error, revision"""
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class Plan:
     number: int
     phases: list[PhaseConfig]
     concurrency: int
+    max_retries: int
+    doubt_policy: InDoubt
     total_items: int
     answered: Mapping[int, int]
     failed: Mapping[int, int]
@@ -91,18 +93,22 @@ def plan(connection: sqlite3.Connection, job_id: str) -> Plan:
     :raises EngineError: 404 when there is none.
     """
     row = connection.execute(
-        "SELECT number, phases, concurrency, total_items FROM jobs WHERE id = ?", (job_id,)
+        """SELECT number, phases, concurrency, max_retries, doubt_policy, total_items FROM jobs
+           WHERE id = ?""",
+        (job_id,),
     ).fetchone()
     if row is None:
         raise unknown_job(job_id)
     counts = connection.execute(
-        "SELECT phase, COUNT(output), COUNT(error) FROM answers WHERE job = ? GROUP BY phase",
+        "SELECT phase, COUNT(*) - COUNT(error), COUNT(error) FROM answers WHERE job = ? GROUP BY phase",
         (row["number"],),
     ).fetchall()
     return Plan(
         number=row["number"],
         phases=PHASES.validate_json(row["phases"]),
         concurrency=row["concurrency"],
+        max_retries=row["max_retries"],
+        doubt_policy=InDoubt(row["doubt_policy"]),
         total_items=row["total_items"],
         answered={phase: answered for phase, answered, _ in counts},
         failed={phase: failed for phase, _, failed in counts},
@@ -117,22 +123,12 @@ def waiting_items(connection: sqlite3.Connection, number: int, phase: int) -> li
              AND before.phase = :phase - 1
            LEFT JOIN answers this ON this.job = i.job AND this.item_index = i.item_index
              AND this.phase = :phase
-           WHERE i.job = :job AND this.job IS NULL AND (:phase = 0 OR before.output IS NOT NULL)
+           WHERE i.job = :job AND this.job IS NULL
+             AND (:phase = 0 OR (before.job IS NOT NULL AND before.error IS NULL))
            ORDER BY i.item_index""",
         {"job": number, "phase": phase},
     )
     return [row["item_index"] for row in rows]
-
-
-def text_for(connection: sqlite3.Connection, number: int, item_index: int, phase: int) -> str | None:
-    """Read what a phase is given for an item; None when the job was deleted meanwhile."""
-    if phase == 0:
-        query = "SELECT input FROM items WHERE job = ? AND item_index = ?"
-        row = connection.execute(query, (number, item_index)).fetchone()
-    else:
-        query = "SELECT output FROM answers WHERE job = ? AND item_index = ? AND phase = ?"
-        row = connection.execute(query, (number, item_index, phase - 1)).fetchone()
-    return None if row is None else row[0]
 
 
 def results(connection: sqlite3.Connection, job_id: str, offset: int, limit: int) -> Iterator[BatchJobResult]:
@@ -145,16 +141,29 @@ def results(connection: sqlite3.Connection, job_id: str, offset: int, limit: int
     if row is None:
         raise unknown_job(job_id)
     names = [phase.name for phase in PHASES.validate_json(row["phases"])]
+    where = (row["number"], offset, offset + limit)
+    underway = {
+        row["item_index"]: row
+        for row in connection.execute(
+            """SELECT item_index, COUNT(*) AS attempts,
+                 COUNT(*) FILTER (WHERE ending IN ('cut', 'lost')) AS in_doubt,
+                 COUNT(*) FILTER (WHERE ending IN ('answered', 'failed')) AS ended,
+                 SUM(cost) AS cost, COUNT(cost) AS known_costs,
+                 SUM(tokens) AS tokens, COUNT(tokens) AS known_tokens
+               FROM calls WHERE job = ? AND item_index >= ? AND item_index < ? GROUP BY item_index""",
+            where,
+        )
+    }
     rows = connection.execute(
-        """SELECT i.item_index, i.input, i.metadata, a.phase, a.output, a.error, a.model, a.cost, a.tokens,
-             a.duration_ms, a.ended_at
+        """SELECT i.item_index, i.input, i.metadata, a.phase, a.output, a.error, a.model, a.score, a.cost,
+             a.tokens, a.attempts, a.in_doubt, a.duration_ms, a.ended_at
            FROM items i LEFT JOIN answers a ON a.job = i.job AND a.item_index = i.item_index
            WHERE i.job = ? AND i.item_index >= ? AND i.item_index < ?
            ORDER BY i.item_index, a.phase""",
-        (row["number"], offset, offset + limit),
+        where,
     )
-    for _, of_one_item in groupby(rows, itemgetter("item_index")):
-        yield _result(list(of_one_item), names)
+    for item_index, of_one_item in groupby(rows, itemgetter("item_index")):
+        yield _result(list(of_one_item), underway.get(item_index), names)
 
 
 def analytics(connection: sqlite3.Connection, job_id: str) -> BatchAnalytics:
@@ -165,10 +174,14 @@ def analytics(connection: sqlite3.Connection, job_id: str) -> BatchAnalytics:
     """
     found = job(connection, job_id)
     rows = connection.execute(
-        """SELECT a.phase, COUNT(*) AS items, SUM(a.cost) AS cost, COUNT(*) - COUNT(a.cost) AS unknown_costs,
-             SUM(a.tokens) AS tokens, COUNT(a.output) - COUNT(a.tokens) AS unknown_tokens,
-             AVG(a.duration_ms) AS duration_ms
-           FROM answers a JOIN jobs j ON j.number = a.job WHERE j.id = ? GROUP BY a.phase""",
+        """SELECT phase, SUM(ended) AS items, SUM(cost) AS cost, COUNT(*) - COUNT(cost) AS unknown_costs,
+             SUM(tokens) AS tokens, COUNT(*) - COUNT(tokens) AS unknown_tokens,
+             AVG(duration_ms) AS duration_ms
+           FROM (
+             SELECT job, phase, 1 AS ended, cost, tokens, duration_ms FROM answers
+             UNION ALL
+             SELECT job, phase, 0, cost, tokens, NULL FROM calls WHERE ending IN ('answered', 'failed')
+           ) WHERE job = (SELECT number FROM jobs WHERE id = ?) GROUP BY phase""",
         (job_id,),
     )
     done = {row["phase"]: row for row in rows}
@@ -192,13 +205,17 @@ def _phase_analytics(name: str, row: sqlite3.Row | None) -> PhaseAnalytics:
         phase=name,
         items_processed=row["items"],
         cost=None if row["unknown_costs"] else row["cost"],
-        tokens=None if row["unknown_tokens"] > 0 else row["tokens"] or 0,
-        avg_processing_time_ms=round(row["duration_ms"], 1),
+        tokens=None if row["unknown_tokens"] else row["tokens"],
+        avg_processing_time_ms=None if row["duration_ms"] is None else round(row["duration_ms"], 1),
     )
 
 
-def _result(rows: list[sqlite3.Row], phases: list[str]) -> BatchJobResult:
-    """Make one item's row of what its phases left; a single row without a phase means none has ended."""
+def _result(rows: list[sqlite3.Row], underway: sqlite3.Row | None, phases: list[str]) -> BatchJobResult:
+    """
+    Make one item's row of what its phases left; a single row without a phase means none has ended.
+
+    :param underway: the calls of the phase it is in, when there are any.
+    """
     item = rows[0]
     ended = [row for row in rows if row["phase"] is not None]
     answers = [row for row in ended if row["error"] is None]
@@ -207,30 +224,38 @@ def _result(rows: list[sqlite3.Row], phases: list[str]) -> BatchJobResult:
         for row in ended
         if row["error"] is not None
     ]
+    costs, tokens = [row["cost"] for row in ended], [row["tokens"] for row in ended]
+    if underway is not None:
+        costs.append(None if underway["known_costs"] < underway["ended"] else underway["cost"] or 0.0)
+        tokens.append(None if underway["known_tokens"] < underway["ended"] else underway["tokens"] or 0)
+    counted = ended if underway is None else [*ended, underway]
     return BatchJobResult(
         item_index=item["item_index"],
         input=item["input"],
         metadata=None if item["metadata"] is None else json.loads(item["metadata"]),
-        status=_item_status(len(answers), len(errors), len(phases)),
+        status=_item_status(len(answers), len(errors), len(phases), is_under_way=underway is not None),
         output=answers[-1]["output"] if answers else None,
-        phase_outputs={phases[row["phase"]]: row["output"] for row in answers},
-        phase_models={phases[row["phase"]]: row["model"] for row in answers},
+        phase_outputs={phases[row["phase"]]: row["output"] for row in ended if row["output"] is not None},
+        phase_models={phases[row["phase"]]: row["model"] for row in ended if row["model"] is not None},
+        phase_scores={phases[row["phase"]]: row["score"] for row in ended if row["score"] is not None},
         errors=errors,
-        cost_incurred=_known_sum([row["cost"] for row in ended]),
-        tokens_used=_known_sum([row["tokens"] for row in answers]),
+        cost_incurred=_known_sum(costs),
+        tokens_used=_known_sum(tokens),
         processing_time_ms=sum(row["duration_ms"] for row in ended) if ended else None,
+        attempts=sum(row["attempts"] for row in counted),
+        in_doubt=sum(row["in_doubt"] for row in counted),
     )
 
 
-def _item_status(answers: int, errors: int, phases: int) -> ItemStatus:
+def _item_status(answers: int, errors: int, phases: int, *, is_under_way: bool) -> ItemStatus:
     if errors:
         return ItemStatus.FAILED
     if answers == phases:
         return ItemStatus.COMPLETED
-    return ItemStatus.PROCESSING if answers else ItemStatus.PENDING
+    return ItemStatus.PROCESSING if answers or is_under_way else ItemStatus.PENDING
 
 
-def _known_sum(figures: list[int | None]) -> int | None:
+def _known_sum(figures: list[float | None]) -> float | None:
     """Add figures up; with one unknown the sum is unknown too, never too small."""
     known = [figure for figure in figures if figure is not None]
     return sum(known) if len(known) == len(figures) else None

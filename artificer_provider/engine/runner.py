@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
 from artificer_provider.client.states import JobStatus
-from artificer_provider.engine import reads, steps, writes
-from artificer_provider.engine.answering.base import AnswerError
+from artificer_provider.engine import calls, reads, steps, writes
 from artificer_provider.engine.errors import EngineError
+from artificer_provider.engine.phase import PhaseRun
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from artificer_provider.engine.answering.registry import Answerers
     from artificer_provider.engine.store import Store
 
@@ -28,7 +25,7 @@ class _Run:
     """One job under way in this process."""
 
     job_id: str
-    stopping: bool = False
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
 
 
@@ -42,32 +39,36 @@ class Runner:
         self._winding_down = False
 
     async def take_up(self) -> None:
-        """Go on with every job that was running when the engine last ended, however it ended."""
+        """Go on with every job that was running when the engine last ended; what it was at is in doubt."""
+        if in_doubt := await self._store.write(calls.settle):
+            log.warning("the engine ended with %d calls under way: they are in doubt", in_doubt)
         for job_id in await self._store.read(partial(reads.job_ids, status=JobStatus.RUNNING)):
             self.begin(job_id)
 
     def begin(self, job_id: str) -> None:
         """Run a job whose row says RUNNING."""
         before = self._runs.get(job_id)
-        run = self._runs[job_id] = _Run(job_id, stopping=self._winding_down)
+        run = self._runs[job_id] = _Run(job_id)
+        if self._winding_down:
+            run.stopping.set()
         run.task = asyncio.create_task(self._run(run, before), name=f"job {job_id}")
 
     def stop(self, job_id: str) -> None:
         """Begin no further item of a job; those in flight end and are kept."""
         if (run := self._runs.get(job_id)) is not None:
-            run.stopping = True
+            run.stopping.set()
 
     def wind_down(self) -> None:
         """Begin nothing more, of any job."""
         self._winding_down = True
         for run in self._runs.values():
-            run.stopping = True
+            run.stopping.set()
 
     async def close(self, grace: float) -> None:
         """
         Wind down, and give what is in flight a moment.
 
-        :param grace: seconds; calls that take longer are given up, and made again when the engine is back.
+        :param grace: seconds; calls that take longer are given up, and in doubt when the engine is back.
         """
         self.wind_down()
         tasks = [run.task for run in self._runs.values() if run.task is not None]
@@ -86,79 +87,33 @@ class Runner:
             await self._go_through(run)
         except Exception as fault:
             log.exception("job %s stopped", run.job_id)
+            reason = fault.exceptions[0] if isinstance(fault, ExceptionGroup) else fault
             sentence = (
-                f"The engine could not go on: {fault}. Answers so far are kept; resume goes on from there."
+                f"The engine could not go on: {reason}. Answers so far are kept; resume goes on from there."
             )
-            await self._store.write(
-                partial(writes.end_job, job_id=run.job_id, status=JobStatus.FAILED, error=sentence)
-            )
+            await self._store.write(partial(writes.break_job, job_id=run.job_id, error=sentence))
         finally:
             if self._runs.get(run.job_id) is run:
                 del self._runs[run.job_id]
 
     async def _go_through(self, run: _Run) -> None:
         """Run phase after phase until none is left, asking the database each time what is left."""
-        while not run.stopping:
+        while not run.stopping.is_set():
             try:
                 plan = await self._store.read(partial(reads.plan, job_id=run.job_id))
             except EngineError:
                 return  # deleted
-            self._answerers.require(plan.phases)
-            phase = steps.phase_to_run(plan.total_items, len(plan.phases), plan.answered, plan.failed)
-            if phase is None:
+            for phase in plan.phases:
+                self._answerers.of(phase)  # an engine can come back with other models than it had
+            number = steps.phase_to_run(plan.total_items, len(plan.phases), plan.answered, plan.failed)
+            if number is None:
                 await self._store.write(
                     partial(writes.end_job, job_id=run.job_id, status=JobStatus.COMPLETED, error=None)
                 )
                 return
-            name = plan.phases[phase].name
-            await self._store.write(partial(writes.enter_phase, number=plan.number, name=name))
-            waiting = await self._store.read(partial(reads.waiting_items, number=plan.number, phase=phase))
-            await self._run_phase(run, plan, phase, waiting)
-
-    async def _run_phase(self, run: _Run, plan: reads.Plan, phase: int, waiting: Sequence[int]) -> None:
-        queue = iter(waiting)
-
-        async def work() -> None:
-            for item_index in queue:
-                if run.stopping:
-                    return
-                await self._run_item(run, plan, phase, item_index)
-
-        async with asyncio.TaskGroup() as workers:
-            for _ in range(min(plan.concurrency, len(waiting))):
-                workers.create_task(work())
-
-    async def _run_item(self, run: _Run, plan: reads.Plan, phase: int, item_index: int) -> None:
-        asked = plan.phases[phase]
-        text = await self._store.read(
-            partial(reads.text_for, number=plan.number, item_index=item_index, phase=phase)
-        )
-        if run.stopping or text is None:
-            return
-        begun = time.monotonic()
-        ended = partial(
-            writes.Outcome,
-            job=plan.number,
-            item_index=item_index,
-            phase=phase,
-            is_last_phase=phase == len(plan.phases) - 1,
-        )
-        try:
-            answer = await self._answerers.answer(asked, text)
-        except Exception as failure:  # noqa: BLE001 - whatever a model trips over is this item's failure, not the job's
-            log.warning("job %s, phase %r, item %d failed: %s", run.job_id, asked.name, item_index, failure)
-            cost = failure.cost if isinstance(failure, AnswerError) else None
-            outcome = ended(duration_ms=_ms_since(begun), error=str(failure) or repr(failure), cost=cost)
-        else:
-            outcome = ended(
-                duration_ms=_ms_since(begun),
-                output=answer.text,
-                model=answer.model,
-                cost=answer.cost,
-                tokens=answer.tokens,
-            )
-        await self._store.write(partial(writes.record, outcome=outcome))
-
-
-def _ms_since(begun: float) -> int:
-    return round((time.monotonic() - begun) * 1000)
+            name = plan.phases[number].name
+            if not await self._store.write(partial(writes.enter_phase, number=plan.number, name=name)):
+                return  # paused or cancelled
+            waiting = await self._store.read(partial(reads.waiting_items, number=plan.number, phase=number))
+            answerer = self._answerers.of(plan.phases[number])
+            await PhaseRun(self._store, plan, number, answerer, run.stopping).go_through(waiting)

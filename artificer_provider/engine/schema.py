@@ -60,6 +60,53 @@ CREATE TABLE idempotency_keys (
 );
 """
 
+# A call is noted before it is made, and stays, with how it ended, until its item is through the phase: what
+# comes next for an item follows from its calls. An answer can stand beside the error of an item that failed.
+_CALLS = """
+ALTER TABLE jobs ADD COLUMN max_retries INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN doubt_policy TEXT NOT NULL DEFAULT 'repeat';
+ALTER TABLE jobs ADD COLUMN in_doubt INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE calls (
+  job INTEGER NOT NULL REFERENCES jobs (number) ON DELETE CASCADE,
+  item_index INTEGER NOT NULL,
+  phase INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  asked TEXT NOT NULL,
+  ending TEXT,
+  text TEXT,
+  score REAL,
+  error TEXT,
+  model TEXT,
+  cost REAL,
+  tokens INTEGER,
+  duration_ms INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (job, item_index, phase, number)
+) WITHOUT ROWID;
+CREATE TABLE answers_of_calls (
+  job INTEGER NOT NULL REFERENCES jobs (number) ON DELETE CASCADE,
+  item_index INTEGER NOT NULL,
+  phase INTEGER NOT NULL,
+  output TEXT,
+  error TEXT,
+  model TEXT,
+  score REAL,
+  cost REAL,
+  tokens INTEGER,
+  attempts INTEGER NOT NULL,
+  in_doubt INTEGER NOT NULL,
+  duration_ms INTEGER NOT NULL,
+  ended_at TEXT NOT NULL,
+  PRIMARY KEY (job, item_index, phase),
+  CHECK (output IS NOT NULL OR error IS NOT NULL)
+);
+INSERT INTO answers_of_calls
+  SELECT job, item_index, phase, output, error, model, NULL, cost,
+    CASE WHEN error IS NULL THEN tokens ELSE COALESCE(tokens, 0) END, 1, 0, duration_ms, ended_at
+  FROM answers;
+DROP TABLE answers;
+ALTER TABLE answers_of_calls RENAME TO answers;
+"""
+
 # Deleted jobs leave a tombstone, so that a list that follows the changes can drop them; `forgotten` is the
 # newest revision whose tombstone is gone. Cursors carry the database's own id: one of another means nothing.
 _FEED_AND_DECISIONS = """
@@ -87,4 +134,4 @@ CREATE TABLE decisions (
 """
 
 #: A step is never changed once an engine has been released with it: add another.
-STEPS: tuple[str, ...] = (_FIRST, _FEED_AND_DECISIONS)
+STEPS: tuple[str, ...] = (_FIRST, _CALLS, _FEED_AND_DECISIONS)

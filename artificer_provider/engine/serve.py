@@ -11,29 +11,35 @@ import socket
 import sys
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
-from urllib.parse import urlsplit
 
 import uvicorn
 
 from artificer_provider import __version__
+from artificer_provider.engine.answering.models_file import (
+    ModelsError,
+    address_problem,
+    read_key,
+    read_models,
+)
 from artificer_provider.engine.answering.openai import LlmServer
 from artificer_provider.engine.answering.registry import Answerers
 from artificer_provider.engine.app import make_app
 from artificer_provider.engine.gate import Gate
-from artificer_provider.engine.store import Store, UnreadableStoreError
+from artificer_provider.engine.store import DATABASE, Store, UnreadableStoreError
 from artificer_provider.engine.trpc.deployed_http import IDLE_SECONDS
 from artificer_provider.engine.trpc.mount import make_runner
 from artificer_provider.engine.trpc.quirks import Quirk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping, Sequence
 
     from artificer_provider.engine.running import Runs
 
 # Longer than clients keep an idle connection: the one that closes it should not be us.
 KEEP_ALIVE = 75
+
 CONNECTIONS_GRACE = 3
 
 
@@ -49,7 +55,8 @@ class Settings:
     :param port: 0 takes a free one.
     :param data: where the database lies; made when it is not there.
     :param api_key: what callers must send; None asks for nothing, on loopback only.
-    :param server: the language model to hand texts to; None leaves the extractive ones.
+    :param servers: the language models of the models file.
+    :param any_model: the server of ARTIFICER_ENGINE_LLM_URL, for its own model and any that nobody else has.
     :param quirks: what it does wrong, as deployed engines do; with any there is tRPC alone.
     """
 
@@ -57,14 +64,18 @@ class Settings:
     port: int
     data: Path
     api_key: str | None = field(default=None, repr=False)
-    server: LlmServer | None = None
+    servers: Sequence[LlmServer] = ()
+    any_model: LlmServer | None = None
     quirks: frozenset[Quirk] = frozenset()
 
 
-def read_settings(host: str, port: int, data: Path, environment: Mapping[str, str]) -> Settings:
+def read_settings(
+    host: str, port: int, data: Path, models: Path | None, environment: Mapping[str, str]
+) -> Settings:
     """
     Put together what the command line and the environment say.
 
+    :param models: the models file; None for the one that ARTIFICER_ENGINE_MODELS names, if any.
     :raises CannotServeError: when they do not go together.
     """
     api_key = environment.get("ARTIFICER_ENGINE_API_KEY") or None
@@ -72,20 +83,25 @@ def read_settings(host: str, port: int, data: Path, environment: Mapping[str, st
         raise CannotServeError(
             f"--host {host} can be reached by others: set ARTIFICER_ENGINE_API_KEY, or use --host 127.0.0.1."
         )
+    if models is None and (named := environment.get("ARTIFICER_ENGINE_MODELS")):
+        models = Path(named).expanduser()
+    try:
+        servers = () if models is None else read_models(models, environment)
+        return Settings(host, port, data, api_key, servers, _any_model(environment))
+    except ModelsError as error:
+        raise CannotServeError(str(error)) from error
+
+
+def _any_model(environment: Mapping[str, str]) -> LlmServer | None:
     url = environment.get("ARTIFICER_ENGINE_LLM_URL") or None
     if url is None:
-        return Settings(host, port, data, api_key)
-    address = urlsplit(url)
-    if address.scheme not in ("http", "https") or not address.hostname:
-        raise CannotServeError("ARTIFICER_ENGINE_LLM_URL is no http(s) address.")
-    if address.username is not None:
-        # It is named where a call fails, so it must hold no secret.
+        return None
+    if problem := address_problem(url):
         raise CannotServeError(
-            "ARTIFICER_ENGINE_LLM_URL holds a user: give the key in ARTIFICER_ENGINE_LLM_KEY."
+            f"ARTIFICER_ENGINE_LLM_URL {problem}; a key is given in ARTIFICER_ENGINE_LLM_KEY."
         )
     model = environment.get("ARTIFICER_ENGINE_LLM_MODEL") or None
-    key = environment.get("ARTIFICER_ENGINE_LLM_KEY") or None
-    return Settings(host, port, data, api_key, LlmServer(url, model, key))
+    return LlmServer(url, model, read_key("ARTIFICER_ENGINE_LLM_KEY", environment))
 
 
 def serve(settings: Settings) -> None:
@@ -97,17 +113,19 @@ def serve(settings: Settings) -> None:
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     # Extractive work is plain Python in part: shorter turns keep the event loop quick while it runs.
     sys.setswitchinterval(0.0005)
+    try:
+        answerers = Answerers(settings.servers, settings.any_model)
+    except ModelsError as error:
+        raise CannotServeError(str(error)) from error
     with ExitStack() as held:
         listening = held.enter_context(closing(_listen(settings.host, settings.port)))
         held.enter_context(_own(settings.data))
         try:
-            store = Store(settings.data / "engine.sqlite3")
+            store = Store(settings.data / DATABASE)
         except UnreadableStoreError as error:
             raise CannotServeError(f"{error}.") from error
-        answerers = Answerers(settings.server)
         runner = make_runner(store, answerers, settings.quirks)
         host, port = listening.getsockname()[:2]
         ready = (

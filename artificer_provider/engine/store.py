@@ -6,21 +6,47 @@ import asyncio
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import suppress
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from artificer_provider.engine.schema import STEPS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 T = TypeVar("T")
 
+DATABASE = "engine.sqlite3"
 READERS = 4
+#: A transaction of more would keep its first change waiting too long.
+MOST_AT_ONCE = 16
 
 
 class UnreadableStoreError(Exception):
     """The file is there, but is no database of this engine."""
+
+
+@dataclass(eq=False)
+class _Change(Generic[T]):
+    """A change that waits for its turn, who waits for it, and what came of it."""
+
+    apply: Callable[[sqlite3.Connection], T]
+    loop: asyncio.AbstractEventLoop
+    waiting: asyncio.Future[T]
+    error: BaseException | None = None
+    result: T | None = None
+
+    def tell(self) -> None:
+        """Answer who waits, on its own event loop; one that was cancelled waits no more."""
+        if self.waiting.done():
+            return
+        if self.error is not None:
+            self.waiting.set_exception(self.error)
+        else:
+            self.waiting.set_result(cast("T", self.result))
 
 
 class Store:
@@ -35,7 +61,8 @@ class Store:
         self._path = path
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
-        self._writer = ThreadPoolExecutor(1, "artificer-writer")
+        self._changes: SimpleQueue[_Change[Any] | None] = SimpleQueue()
+        self._writer = threading.Thread(target=self._write_all, name="artificer-writer", daemon=True)
         self._readers = ThreadPoolExecutor(READERS, "artificer-reader")
         try:
             self._connection = self.connect()
@@ -47,6 +74,7 @@ class Store:
         except UnreadableStoreError:
             self.close()
             raise
+        self._writer.start()
 
     def connect(self) -> sqlite3.Connection:
         """Open a connection of the caller's own, who closes it: for a reply that is read while it is sent."""
@@ -57,8 +85,13 @@ class Store:
         return connection
 
     async def write(self, change: Callable[[sqlite3.Connection], T]) -> T:
-        """Commit one change; whatever it raises undoes it whole."""
-        return await asyncio.get_running_loop().run_in_executor(self._writer, self._transact, change)
+        """Commit one change; whatever it raises undoes it whole, and nothing else."""
+        if not self._writer.is_alive():
+            raise RuntimeError(f"the store {self._path} is closed")
+        loop = asyncio.get_running_loop()
+        waiting: asyncio.Future[T] = loop.create_future()
+        self._changes.put(_Change(change, loop, waiting))
+        return await waiting
 
     async def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         """Answer one question."""
@@ -67,7 +100,9 @@ class Store:
     def close(self) -> None:
         """Let what is under way end, then close the file."""
         self._readers.shutdown()
-        self._writer.shutdown()
+        if self._writer.ident is not None:
+            self._changes.put(None)
+            self._writer.join()
         while self._opened:
             self._opened.pop().close()
 
@@ -83,17 +118,41 @@ class Store:
         for number, step in enumerate(STEPS[version:], version + 1):
             self._connection.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version = {number}; COMMIT;")
 
-    def _transact(self, change: Callable[[sqlite3.Connection], T]) -> T:
+    def _write_all(self) -> None:
+        """Commit what is queued as one transaction, again and again: a commit costs the same for many."""
+        ended = False
+        while not ended:
+            queued = [self._changes.get()]
+            with suppress(Empty):
+                while len(queued) < MOST_AT_ONCE:
+                    queued.append(self._changes.get_nowait())
+            ended = None in queued
+            changes = [change for change in queued if change is not None]
+            if changes:
+                self._commit(changes)
+                _tell(changes)
+
+    def _commit(self, changes: Sequence[_Change[Any]]) -> None:
+        """Make changes one transaction, each undone alone when it fails."""
         connection = self._connection
-        connection.execute("BEGIN IMMEDIATE")
         try:
-            result = change(connection)
+            connection.execute("BEGIN IMMEDIATE")
+            for change in changes:
+                connection.execute("SAVEPOINT change")
+                try:
+                    change.result = change.apply(connection)
+                except Exception as error:
+                    change.error = error
+                    if not connection.in_transaction:
+                        raise  # a full disk, say: SQLite has undone the others with it
+                    connection.execute("ROLLBACK TO change")
+                connection.execute("RELEASE change")
             connection.execute("COMMIT")
-        except BaseException:
+        except Exception as error:  # noqa: BLE001 - who waits is told, whatever it is; the next change tries anew
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-            raise
-        return result
+            for change in changes:
+                change.error = change.error or error
 
     def _ask(self, query: Callable[[sqlite3.Connection], T]) -> T:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
@@ -101,3 +160,16 @@ class Store:
             connection = self._local.connection = self.connect()
             self._opened.append(connection)
         return query(connection)
+
+
+def _tell(changes: Sequence[_Change[Any]]) -> None:
+    """Answer those who wait, with one call to each event loop."""
+    for loop in {change.loop for change in changes}:
+        told = [change.tell for change in changes if change.loop is loop]
+        with suppress(RuntimeError):  # the loop is closed: nobody waits
+            loop.call_soon_threadsafe(_each, told)
+
+
+def _each(calls: Sequence[Callable[[], None]]) -> None:
+    for call in calls:
+        call()

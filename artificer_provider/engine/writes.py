@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from artificer_provider.client.models.batch import BatchJob, CreateBatchJob
-from artificer_provider.client.states import JobStatus
-from artificer_provider.engine import changes, reads, steps
+from artificer_provider.client.states import InDoubt, JobStatus
+from artificer_provider.engine import calls, changes, clock, reads, steps
 from artificer_provider.engine.errors import EngineError
 
 if TYPE_CHECKING:
@@ -36,22 +36,6 @@ class Created:
     replayed: bool
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How one item left one phase: with an output, or with an error."""
-
-    job: int
-    item_index: int
-    phase: int
-    is_last_phase: bool
-    duration_ms: int
-    output: str | None = None
-    error: str | None = None
-    model: str | None = None
-    cost: float | None = None
-    tokens: int | None = None
-
-
 def create_job(connection: sqlite3.Connection, asked: CreateBatchJob, intent: Intent | None) -> Created:
     """
     Store a job and its items, running already if it starts by itself, so that no crash can come between.
@@ -60,24 +44,27 @@ def create_job(connection: sqlite3.Connection, asked: CreateBatchJob, intent: In
     """
     if intent is not None and (before := _replay(connection, intent)) is not None:
         return Created(before, replayed=True)
-    job_id, now = f"job_{secrets.token_urlsafe(16)}", _now()
+    job_id, now = f"job_{secrets.token_urlsafe(16)}", clock.now()
     options = asked.options
     starts = options is None or options.auto_start is not False
     number = connection.execute(
-        """INSERT INTO jobs (id, name, project_id, phases, concurrency, status, total_items, created_at,
-             started_at, updated_at, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        """INSERT INTO jobs (id, name, project_id, phases, concurrency, max_retries, doubt_policy, status,
+             total_items, created_at, started_at, updated_at, revision)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         (
             job_id,
             asked.name,
             asked.project_id,
             reads.PHASES.dump_json(asked.phases, by_alias=True, exclude_none=True).decode(),
             (options and options.concurrency) or DEFAULT_CONCURRENCY,
+            (options and options.max_retries) or 0,
+            (options and options.in_doubt) or InDoubt.REPEAT,
             JobStatus.RUNNING if starts else JobStatus.PENDING,
             len(asked.items),
             now,
             now if starts else None,
             now,
-            _next_revision(connection),
+            clock.next_revision(connection),
         ),
     ).lastrowid
     connection.executemany(
@@ -111,14 +98,14 @@ def move_job(connection: sqlite3.Connection, job_id: str, action: steps.Action) 
         )
     if after is before.status:
         return before, False
-    now = _now()
+    now = clock.now()
     connection.execute(
         """UPDATE jobs SET status = :status, updated_at = :now, revision = :revision,
              error = CASE WHEN :status = 'RUNNING' THEN NULL ELSE error END,
              started_at = CASE WHEN :status = 'RUNNING' THEN COALESCE(started_at, :now) ELSE started_at END,
              completed_at = CASE WHEN :status = 'CANCELLED' THEN :now ELSE NULL END
            WHERE id = :id""",
-        {"id": job_id, "status": after, "now": now, "revision": _next_revision(connection)},
+        {"id": job_id, "status": after, "now": now, "revision": clock.next_revision(connection)},
     )
     return reads.job(connection, job_id), True
 
@@ -140,64 +127,33 @@ def delete_job(connection: sqlite3.Connection, job_id: str) -> None:
     changes.bury(connection, job_id)
 
 
-def enter_phase(connection: sqlite3.Connection, number: int, name: str) -> None:
-    """Show which phase a running job is in."""
-    connection.execute(
+def enter_phase(connection: sqlite3.Connection, number: int, name: str) -> bool:
+    """Show which phase a running job is in; tell whether it still runs."""
+    entered = connection.execute(
         """UPDATE jobs SET current_phase = ?, updated_at = ?, revision = ?
            WHERE number = ? AND status = 'RUNNING'""",
-        (name, _now(), _next_revision(connection), number),
-    )
-
-
-def record(connection: sqlite3.Connection, outcome: Outcome) -> None:
-    """Keep how an item left a phase and what it cost, and count it; a deleted job keeps nothing."""
-    now = _now()
-    added = connection.execute(
-        """INSERT INTO answers
-             (job, item_index, phase, output, error, model, cost, tokens, duration_ms, ended_at)
-           SELECT number, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM jobs WHERE number = ?""",
-        (
-            outcome.item_index,
-            outcome.phase,
-            outcome.output,
-            outcome.error,
-            outcome.model,
-            outcome.cost,
-            outcome.tokens,
-            outcome.duration_ms,
-            now,
-            outcome.job,
-        ),
+        (name, clock.now(), clock.next_revision(connection), number),
     ).rowcount
-    if not added:
-        return
-    failed = outcome.error is not None
-    # An unknown figure is NULL, and NULL makes the sum NULL for good: unknown, never too small.
-    connection.execute(
-        """UPDATE jobs SET completed_items = completed_items + ?, failed_items = failed_items + ?,
-             cost_incurred = cost_incurred + ?, tokens_used = tokens_used + ?, updated_at = ?, revision = ?
-           WHERE number = ?""",
-        (
-            int(outcome.is_last_phase and not failed),
-            int(failed),
-            outcome.cost,
-            0 if failed else outcome.tokens,
-            now,
-            _next_revision(connection),
-            outcome.job,
-        ),
-    )
+    return entered > 0
 
 
 def end_job(connection: sqlite3.Connection, job_id: str, status: JobStatus, error: str | None = None) -> None:
     """Close a job that is still running; one paused or cancelled meanwhile stays what its user made it."""
-    now = _now()
+    now = clock.now()
     connection.execute(
         """UPDATE jobs SET status = ?, error = ?, current_phase = NULL, completed_at = ?, updated_at = ?,
              revision = ?
            WHERE id = ? AND status = 'RUNNING'""",
-        (status, error, now, now, _next_revision(connection), job_id),
+        (status, error, now, now, clock.next_revision(connection), job_id),
     )
+
+
+def break_job(connection: sqlite3.Connection, job_id: str, error: str) -> None:
+    """Fail a job that the engine cannot go on with; its open calls, for which nobody waits, are in doubt."""
+    row = connection.execute("SELECT number FROM jobs WHERE id = ?", (job_id,)).fetchone()
+    if row is not None:
+        calls.settle(connection, row["number"])
+        end_job(connection, job_id, JobStatus.FAILED, error)
 
 
 def forget_old_keys(connection: sqlite3.Connection) -> None:
@@ -228,15 +184,3 @@ def _replay(connection: sqlite3.Connection, intent: Intent) -> BatchJob | None:
             f"Job {row['job_id']}, made under Idempotency-Key {intent.key!r}, was deleted: use another key.",
         )
     return BatchJob.model_validate_json(row["reply"])
-
-
-def _next_revision(connection: sqlite3.Connection) -> int:
-    """Count one more change. One clock for all jobs, so that "what changed since" is one comparison."""
-    revision: int = connection.execute(
-        "UPDATE clock SET revision = revision + 1 RETURNING revision"
-    ).fetchone()[0]
-    return revision
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

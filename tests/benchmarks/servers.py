@@ -1,4 +1,4 @@
-"""A plain HTTP server in a process of its own: it discards what it gets, and answers with what it was given."""
+"""A plain HTTP server in a process of its own: it discards what it gets, and answers with one file."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -16,9 +17,11 @@ class _Listener(ThreadingHTTPServer):
 
 
 class ModelServer:
-    """A real OpenAI-compatible server: it counts every call, and can be told to hold answers back or fail.
+    """A real OpenAI-compatible server: it counts every call, and can be told how to misbehave.
 
-    A text's answer is the text with ``>`` before it, so that the phases it went through can be counted.
+    A text's answer is the text with ``>`` before it, so that the phases it went through can be counted. It
+    can hold answers back (``open``), take its time (``delay``), fail or refuse (``failures``), and end a
+    connection once it has read the request (``cuts``).
     """
 
     model = "test-model-2026"
@@ -28,6 +31,15 @@ class ModelServer:
         self.answered: list[str] = []
         self.headers: list[dict[str, str]] = []
         self.failures: dict[str, list[int]] = {}  # by text, the statuses to answer with first
+        self.cuts: dict[str, int] = {}  # by text, how many calls to cut off first
+        self.replies: dict[str, list[str]] = {}  # by text, what to answer first
+        self.scores: dict[str, list[str]] = {}  # by answer, what to say first when asked for its score
+        self.usage: dict[str, int] | None = {
+            "prompt_tokens": 7,
+            "completion_tokens": 3,
+            "total_tokens": 10,
+        }
+        self.delay = 0.0
         self.retry_after = "0"
         self.open = threading.Event()
         self.open.set()
@@ -53,7 +65,8 @@ class ModelServer:
         with self._lock:
             return [call["messages"][-1]["content"] for call in self.calls]
 
-    def reply_to(self, call: dict[str, Any], headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
+    def reply_to(self, call: dict[str, Any], headers: dict[str, str]) -> tuple[int, dict[str, Any]] | None:
+        """Answer a call, or not: None cuts its connection."""
         text = call["messages"][-1]["content"]
         with self._lock:
             self.calls.append(call)
@@ -62,17 +75,32 @@ class ModelServer:
             self.most_in_flight = max(self.most_in_flight, self.in_flight)
             failures = self.failures.get(text, [])
             status = failures.pop(0) if failures else 200
+            content = self._content(text)
+            is_cut = self.cuts.get(text, 0) > 0
+            if is_cut:
+                self.cuts[text] -= 1
+        if self.delay:
+            time.sleep(self.delay)
         self.open.wait(60)
         with self._lock:
             self.in_flight -= 1
             self.answered.append(text)
+        if is_cut:
+            return None
         if status != 200:
             return status, {"error": {"message": f"told to fail with {status}"}}
         return 200, {
             "model": self.model,
-            "choices": [{"message": {"role": "assistant", "content": f">{text}"}, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10},
+            "choices": [{"message": {"role": "assistant", "content": content}, "finish_reason": "stop"}],
+            **({} if self.usage is None else {"usage": self.usage}),
         }
+
+    def _content(self, text: str) -> str:
+        if text.startswith("TASK:\n"):
+            scores = self.scores.get(text.rpartition("ANSWER:\n")[2], [])
+            return scores.pop(0) if scores else "10"
+        replies = self.replies.get(text, [])
+        return replies.pop(0) if replies else f">{text}"
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         server = self
@@ -92,7 +120,11 @@ class ModelServer:
                     return
                 call = json.loads(content)
                 assert self.path == "/v1/chat/completions"
-                self._send(*server.reply_to(call, dict(self.headers)))
+                reply = server.reply_to(call, dict(self.headers))
+                if reply is None:
+                    self.close_connection = True
+                else:
+                    self._send(*reply)
 
             def _send(self, status: int, body: dict[str, Any]) -> None:
                 content = json.dumps(body).encode()

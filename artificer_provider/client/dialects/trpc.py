@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from artificer_provider.client._core import Rest
 from artificer_provider.client.dialects import rest, superjson
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from artificer_provider.client._rows import Rows
 
 T = TypeVar("T")
+Json = dict[str, Any]
 
 #: What one caller may ask of a deployed engine in a minute (WIRE §3).
 CALLS_A_MINUTE = 100
@@ -101,8 +102,8 @@ class TrpcDialect:
         if isinstance(request.trpc, Rest):
             return rest.read(request, reply)
         answer = self._answer(request, reply)
-        if isinstance(answer, dict) and answer.get("success") is False:
-            raise _failure(request, reply, answer)
+        if isinstance(answer, dict) and cast("Json", answer).get("success") is False:
+            raise _failure(request, reply, cast("Json", answer))
         try:
             return adapter(request.into).validate_python(
                 request.trpc.read(answer) if request.trpc.read else answer
@@ -154,7 +155,7 @@ def speaks_trpc(reply: WireReply) -> bool:
         return False
     if not isinstance(said, dict):
         return False
-    result, error = said.get("result"), said.get("error")
+    result, error = cast("Json", said).get("result"), cast("Json", said).get("error")
     return (isinstance(result, dict) and "data" in result) or (isinstance(error, dict) and "json" in error)
 
 
@@ -184,11 +185,11 @@ def _envelope(request: Request[Any], asked: Trpc) -> bytes | Body | None:
 
 def _nul_paths(value: object, path: str) -> Iterator[str]:
     if isinstance(value, dict):
-        for name, inner in value.items():
+        for name, inner in cast("Json", value).items():
             yield from _nul_paths(name, f"the name of {path}") if "\0" in name else ()
             yield from _nul_paths(inner, f"{path}.{name}".lstrip("."))
     elif isinstance(value, list):
-        for place, inner in enumerate(value):
+        for place, inner in enumerate(cast("list[object]", value)):
             yield from _nul_paths(inner, f"{path}[{place}]")
     elif isinstance(value, str) and "\0" in value:
         yield path
@@ -202,7 +203,8 @@ def _read_refusal(content: bytes | bytearray) -> Refusal | None:
     """Read an error as tRPC writes it; a refused argument comes as JSON inside of the message (WIRE §2)."""
     try:
         said = json.loads(content)["error"]["json"]
-        message, data = str(said["message"]), said.get("data") or {}
+        message = str(said["message"])
+        data: Json = said.get("data") or {}
         code = data.get("code")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
@@ -216,9 +218,10 @@ def _issues(message: str) -> list[str]:
     if not message.startswith("["):
         return []
     try:
+        issues: list[Json] = json.loads(message)
         return [
             f"{'.'.join(map(str, issue.get('path') or [])) or 'the input'}: {issue.get('message')}"
-            for issue in json.loads(message)
+            for issue in issues
         ]
     except (ValueError, TypeError, AttributeError, RecursionError):
         return []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
@@ -48,9 +48,12 @@ class Reply(BaseModel):
     @classmethod
     def _absent_for_null(cls, said: object) -> object:
         """Take a null for an absent field: over ``trpc`` both are written so (WIRE §2)."""
-        if isinstance(said, dict) and None in said.values():
-            return {name: value for name, value in said.items() if value is not None}
-        return said
+        if not isinstance(said, dict):
+            return said
+        fields = cast("dict[str, object]", said)
+        if None in fields.values():
+            return {name: value for name, value in fields.items() if value is not None}
+        return fields
 
 
 class Payload(BaseModel):

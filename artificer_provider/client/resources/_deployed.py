@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Json = dict[str, Any]
 
 
-def part(name: str) -> Any:  # noqa: ANN401 - a function from any JSON to any JSON
+def part(name: str) -> Callable[[Json], object]:
     """Read one part of an answer."""
-    return lambda answer: answer[name]
+    return itemgetter(name)
 
 
 def nothing(_answer: object) -> None:
@@ -19,7 +23,8 @@ def nothing(_answer: object) -> None:
 def status(answer: Json) -> Json:
     """Read ``getJobStatus``: progress and cost stand in parts of their own."""
     said = answer["status"]
-    progress, analytics = said.get("progress") or {}, said.get("analytics") or {}
+    progress: Json = said.get("progress") or {}
+    analytics: Json = said.get("analytics") or {}
     return _figures({**said, **progress, **analytics})
 
 
@@ -50,7 +55,7 @@ def analytics(answer: Json) -> Json:
     return _figures({**said["overall"], **figures, "jobId": said["jobId"], "status": said["status"]})
 
 
-def check_of_processed(threshold: float) -> Any:  # noqa: ANN401 - a function from any JSON to any JSON
+def check_of_processed(threshold: float) -> Callable[[Json], Json]:
     """
     Read ``processPdf`` as the check whether a PDF needs OCR, which only small ones fit into (WIRE §5).
 

@@ -22,16 +22,31 @@ class Answer:
     tokens: int | None
 
 
+@dataclass(frozen=True)
+class Score:
+    """What an answer was given, 0 to 10, and what it took to tell; None where that is not known."""
+
+    value: float
+    cost: float | None
+    tokens: int | None
+
+
 class AnswerError(Exception):
     """
     No answer, with a sentence that says why.
 
     :param cost: what the attempt cost, None where that is not known.
+    :param tokens: how many it used, None where that is not known.
     """
 
-    def __init__(self, message: str, *, cost: float | None = None) -> None:
+    def __init__(self, message: str, *, cost: float | None = None, tokens: int | None = None) -> None:
         super().__init__(message)
         self.cost = cost
+        self.tokens = tokens
+
+
+class CutOffError(Exception):
+    """The call was sent and no reply came: whether it was answered and billed, nobody here can say."""
 
 
 class Answerer(Protocol):
@@ -41,6 +56,10 @@ class Answerer(Protocol):
     def names(self) -> Sequence[str]:
         """The names a phase's ``model`` can call it by."""
 
+    @property
+    def is_deterministic(self) -> bool:
+        """Whether the same text always has the same answer, so that a poor one is not asked for again."""
+
     async def problems(self, phase: PhaseConfig) -> list[Problem]:
         """Say what in a phase it cannot carry out; paths are relative to the phase."""
 
@@ -49,6 +68,15 @@ class Answerer(Protocol):
         Answer one item's text.
 
         :raises AnswerError: when there is no answer.
+        :raises CutOffError: when there may be one that did not arrive.
+        """
+
+    async def score(self, phase: PhaseConfig, text: str, answer: str) -> Score:
+        """
+        Say how well an answer does what a phase asks of a text, from 0 to 10.
+
+        :raises AnswerError: when it cannot be said.
+        :raises CutOffError: when the reply may be there and did not arrive.
         """
 
     async def close(self) -> None:

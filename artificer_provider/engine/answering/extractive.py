@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Protocol
 
-from artificer_provider.engine.answering.base import Answer, AnswerError
+from artificer_provider.engine.answering.base import Answer, AnswerError, Score
 from artificer_provider.engine.answering.ranking import best, lexrank
 from artificer_provider.engine.answering.sentences import split_sentences
 from artificer_provider.engine.answering.tasks import (
@@ -51,6 +51,8 @@ class Extractive:
     :param pool: the threads that do the work.
     """
 
+    is_deterministic = True
+
     def __init__(self, likeness: Likeness, pool: ThreadPoolExecutor) -> None:
         self.model = f"extractive-{likeness.name}"
         self._likeness = likeness
@@ -80,8 +82,21 @@ class Extractive:
         answer = await asyncio.get_running_loop().run_in_executor(self._pool, self.carry_out, task, text)
         return Answer(answer, self.model, cost=0.0, tokens=0)
 
+    async def score(self, phase: PhaseConfig, text: str, answer: str) -> Score:
+        """
+        Say how near an answer is to its text: their cosine, times ten.
+
+        It tells whether the answer speaks of what the text speaks of, not whether it is right or good: a
+        label is far from a long text however well it fits, and a whole text copied would score ten.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._grounding, text, answer)
+
     async def close(self) -> None:
         """Leave the pool to its owner."""
+
+    def _grounding(self, text: str, answer: str) -> Score:
+        cosine = self._likeness.between(text, [answer])[0] if text.strip() and answer.strip() else 0.0
+        return Score(10.0 * min(1.0, max(0.0, cosine)), cost=0.0, tokens=0)
 
     def carry_out(self, task: Task, text: str) -> str:
         """
@@ -99,7 +114,9 @@ class Extractive:
             case Extract(count=count):
                 return ", ".join(self._keywords(text, count))
             case _:
-                raise AnswerError(f"{self.model} has no method for {type(task).__name__}.", cost=0.0)
+                raise AnswerError(
+                    f"{self.model} has no method for {type(task).__name__}.", cost=0.0, tokens=0
+                )
 
     def _summarize(self, text: str, count: int) -> str:
         sentences = split_sentences(text)
@@ -115,6 +132,7 @@ class Extractive:
                 f"{self.model} found nothing that speaks for any of the labels {', '.join(meanings)}: "
                 "describe the labels in words that such texts use.",
                 cost=0.0,
+                tokens=0,
             )
         return list(meanings)[scores.index(max(scores))]
 

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-import httpx
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from artificer_provider.engine.answering.base import Answer, AnswerError
-from artificer_provider.engine.answering.tasks import (
-    Classify,
-    Extract,
-    NotATaskError,
-    QuestionAnswering,
-    Summarize,
-    Task,
-    read_task,
-)
+from artificer_provider.engine.answering.base import Answer, AnswerError, CutOffError, Score
+from artificer_provider.engine.answering.http import HttpCaller, HttpReply, NoReplyError, NotSentError
+from artificer_provider.engine.answering.tasks import NotATaskError
+from artificer_provider.engine.answering.wording import SCORING, instruction_for, read_score, scoring_request
 from artificer_provider.engine.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from artificer_provider.client.models.batch import PhaseConfig
 
@@ -36,18 +30,28 @@ LIST_TIMEOUT = 5.0
 
 
 @dataclass(frozen=True)
+class Price:
+    """What a model charges per million tokens, in the currency of its bill."""
+
+    input: float
+    output: float
+
+
+@dataclass(frozen=True)
 class LlmServer:
     """
-    Where the model answers.
+    Where models answer.
 
     :param url: its base address, with or without the version in it (``/v1``).
-    :param model: the model that answers where a phase names none; None leaves such phases to others.
+    :param default: the model that answers where a phase names none; None leaves such phases to others.
     :param key: sent as a bearer token, when there is one.
+    :param prices: by model, what it charges; None, and any model that is not here, where that is not known.
     """
 
     url: str
-    model: str | None = None
+    default: str | None = None
     key: str | None = field(default=None, repr=False)
+    prices: Mapping[str, Price | None] = field(default_factory=dict)
 
     @property
     def base(self) -> str:
@@ -65,6 +69,8 @@ class _Choice(BaseModel):
 
 
 class _Usage(BaseModel):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
     total_tokens: int | None = None
 
 
@@ -83,23 +89,20 @@ class _Listing(BaseModel):
 
 
 class PassThrough:
-    """Hands each text to the server, and its answer back as it is. What it cost is not known here."""
+    """Hands each text to one server, and its answer back, with what it cost where prices are known."""
+
+    is_deterministic = False
 
     def __init__(self, server: LlmServer) -> None:
         self._server = server
         self._listed: frozenset[str] = frozenset()
-        self._client = httpx.AsyncClient(
-            headers={"Authorization": f"Bearer {server.key}"} if server.key else {},
-            timeout=httpx.Timeout(ANSWER_TIMEOUT, connect=10, pool=None),
-            # How many calls are made at once is each job's own matter.
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=50),
-        )
+        self._caller = HttpCaller(server.base, server.key)
 
     @property
     def names(self) -> Sequence[str]:
-        """The default model, and the others the server has been heard to have."""
-        default = self._server.model
-        return (*([default] if default else []), *sorted(self._listed - {default}))
+        """The default model, those with a price, and the others the server has been heard to have."""
+        default = [self._server.default] if self._server.default else []
+        return list(dict.fromkeys([*default, *self._server.prices, *sorted(self._listed)]))
 
     async def problems(self, phase: PhaseConfig) -> list[Problem]:
         """Say what in a phase it cannot carry out; a server that lists no models judges them itself."""
@@ -110,7 +113,7 @@ class PassThrough:
                 known = ", ".join(self.names)
                 found.append(Problem("model", f"{phase.model!r} is not known here; known are {known}."))
         try:
-            _instruction(phase)
+            instruction_for(phase)
         except NotATaskError as wrong:
             found += wrong.problems
         return found
@@ -120,19 +123,54 @@ class PassThrough:
         Ask the server.
 
         :raises AnswerError: when it gives no text, also after the retries.
+        :raises CutOffError: when the connection ends before the reply.
         """
-        asked = phase.model or self._server.model
+        return await self._ask(phase, instruction_for(phase), text, phase.temperature, phase.max_tokens)
+
+    async def score(self, phase: PhaseConfig, text: str, answer: str) -> Score:
+        """
+        Have the phase's own model judge an answer.
+
+        The number is that model's opinion: it tells poor answers from fair ones, and it seldom finds its own
+        mistakes.
+
+        :raises AnswerError: when it gives no number from 0 to 10.
+        :raises CutOffError: when the connection ends before the reply.
+        """
+        reply = await self._ask(phase, SCORING, scoring_request(phase, text, answer), 0.0, None)
+        value = read_score(reply.text)
+        if value is None:
+            raise AnswerError(
+                f"{reply.model} was to score the answer from 0 to 10 and said {reply.text[:100]!r}.",
+                cost=reply.cost,
+                tokens=reply.tokens,
+            )
+        return Score(value, reply.cost, reply.tokens)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._caller.close()
+
+    async def _ask(
+        self,
+        phase: PhaseConfig,
+        instruction: str | None,
+        text: str,
+        temperature: float | None,
+        max_tokens: int | None,
+    ) -> Answer:
+        """Make one call of what is to be said, and an answer of the reply."""
+        asked = phase.model or self._server.default
         if asked is None:
-            raise AnswerError(f"No model was named for {self._server.base}.")
-        instruction = _instruction(phase)
+            raise AnswerError(f"No model was named for {self._server.base}.", cost=0.0, tokens=0)
         messages: list[JsonValue] = [{"role": "user", "content": text}]
         if instruction is not None:
             messages.insert(0, {"role": "system", "content": instruction})
         body: dict[str, JsonValue] = {"model": asked, "messages": messages}
-        if phase.temperature is not None:
-            body["temperature"] = phase.temperature
-        if phase.max_tokens is not None:
-            body["max_tokens"] = phase.max_tokens
+        if temperature is not None:
+            body["temperature"] = temperature
+        if max_tokens is not None:
+            body["max_tokens"] = max_tokens
         reply = await self._post(body)
         try:
             completion = _Completion.model_validate_json(reply.content)
@@ -140,90 +178,62 @@ class PassThrough:
             raise AnswerError(
                 f"{self._server.base} answered something that is no chat completion."
             ) from error
-        content = completion.choices[0].message.content if completion.choices else None
-        if not content:
-            raise AnswerError(f"{asked} at {self._server.base} answered without any text.")
+        cost = _cost(completion.usage, self._server.prices.get(asked))
         tokens = completion.usage.total_tokens if completion.usage else None
-        return Answer(content.strip(), completion.model or asked, cost=None, tokens=tokens)
+        content = completion.choices[0].message.content if completion.choices else None
+        if not content or not content.strip():
+            raise AnswerError(
+                f"{asked} at {self._server.base} answered without any text.", cost=cost, tokens=tokens
+            )
+        return Answer(content.strip(), completion.model or asked, cost, tokens)
 
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._client.aclose()
-
-    async def _post(self, body: dict[str, JsonValue]) -> httpx.Response:
-        """Send one call, and again where the server was busy, broken or not reached."""
+    async def _post(self, body: dict[str, JsonValue]) -> HttpReply:
+        """Send one call, and again where the server was busy, broken or not reached: a refusal is free."""
+        content = json.dumps(body).encode()
         trouble = ""
         for attempt in range(ATTEMPTS):
             wait = min(MAX_WAIT, 2**attempt) * random.uniform(0.5, 1)  # noqa: S311 - spreads retries, guards nothing
             try:
-                reply = await self._client.post(f"{self._server.base}/chat/completions", json=body)
-            except httpx.ReadTimeout as error:
-                # It may still be at work on the answer: asking again could bill twice.
-                raise AnswerError(
-                    f"{self._server.base} gave no answer within {ANSWER_TIMEOUT:.0f} s."
-                ) from error
-            except httpx.TransportError as error:
-                trouble = f"could not be reached ({type(error).__name__}: {error})"
+                reply = await self._caller.post("/chat/completions", content, ANSWER_TIMEOUT)
+            except NoReplyError as error:
+                raise CutOffError(f"{self._server.base} was asked and did not answer ({error})") from error
+            except NotSentError as error:
+                trouble = f"could not be reached ({error})"
             else:
-                if reply.is_success:
+                if reply.status == HTTPStatus.OK:
                     return reply
-                trouble = f"answered {reply.status_code}: {reply.text[:300].strip()}"
-                if reply.status_code != HTTPStatus.TOO_MANY_REQUESTS and not reply.is_server_error:
-                    raise AnswerError(f"{self._server.base} {trouble}")
+                trouble = f"answered {reply.status}: {reply.text[:300].strip()}"
+                if (
+                    reply.status != HTTPStatus.TOO_MANY_REQUESTS
+                    and reply.status < HTTPStatus.INTERNAL_SERVER_ERROR
+                ):
+                    raise AnswerError(f"{self._server.base} {trouble}", cost=0.0, tokens=0)
                 wait = _retry_after(reply, otherwise=wait)
             if attempt < ATTEMPTS - 1:
                 await asyncio.sleep(wait)
-        raise AnswerError(f"{self._server.base} {trouble} (tried {ATTEMPTS} times)")
+        raise AnswerError(f"{self._server.base} {trouble} (tried {ATTEMPTS} times)", cost=0.0, tokens=0)
 
     async def _models(self) -> frozenset[str]:
         """Ask which models the server has; none where it does not say."""
         try:
-            reply = await self._client.get(f"{self._server.base}/models", timeout=LIST_TIMEOUT)
-            listing = _Listing.model_validate_json(reply.raise_for_status().content)
-            return frozenset(model.id for model in listing.data)
-        except (httpx.HTTPError, ValidationError):
+            reply = await self._caller.get("/models", LIST_TIMEOUT)
+            return frozenset(model.id for model in _Listing.model_validate_json(reply.content).data)
+        except (NotSentError, NoReplyError, ValidationError):
             return frozenset()
 
 
-def _retry_after(reply: httpx.Response, *, otherwise: float) -> float:
-    """Read how many seconds the server asks us to wait. Its other form, a date, is not worth a clock here."""
-    said = reply.headers.get("Retry-After", "")
-    return min(MAX_WAIT, float(said)) if re.fullmatch(r"\d+(\.\d+)?", said) else otherwise
-
-
-def _instruction(phase: PhaseConfig) -> str | None:
-    """
-    Say what to do with a text: in the phase's own words, else in ours for its task type.
-
-    None where there is neither: then the text says it itself.
-
-    :raises NotATaskError: when the phase says it in two ways that do not go together, or not completely.
-    """
-    if phase.system_prompt is not None:
-        if phase.parameters:
-            raise NotATaskError(
-                [Problem("parameters", "are not used beside a systemPrompt; say it all in the prompt.")]
-            )
-        return phase.system_prompt
-    if phase.task_type is None and not phase.parameters:
+def _cost(usage: _Usage | None, price: Price | None) -> float | None:
+    """Tell what a call cost; unknown without a price, and without usage unless the model is free."""
+    if price is None:
         return None
-    return _worded(read_task(phase))
+    if price == Price(0.0, 0.0):
+        return 0.0
+    if usage is None or usage.prompt_tokens is None or usage.completion_tokens is None:
+        return None
+    return (usage.prompt_tokens * price.input + usage.completion_tokens * price.output) / 1_000_000
 
 
-def _worded(task: Task) -> str:
-    match task:
-        case Summarize(sentences=count):
-            return (
-                f"Summarize the text in at most {count} sentences, from what it says alone. Give only that."
-            )
-        case Classify(meanings=meanings):
-            labels = "\n".join(f"- {meaning}" for meaning in meanings.values())
-            return f"Choose the label that fits the text best. Give only the label's name.\n{labels}"
-        case QuestionAnswering(question=question):
-            return (
-                f"Answer this question from the text alone; if it does not say, say so. Question: {question}"
-            )
-        case Extract(count=count):
-            return f"Name the {count} keywords of the text, separated by commas. Give only the keywords."
-        case _:
-            raise NotATaskError([Problem("taskType", "has no instruction; give a systemPrompt.")])
+def _retry_after(reply: HttpReply, *, otherwise: float) -> float:
+    """Read how many seconds the server asks us to wait. Its other form, a date, is not worth a clock here."""
+    said = reply.headers.get("retry-after", "")
+    return min(MAX_WAIT, float(said)) if re.fullmatch(r"\d+(\.\d+)?", said) else otherwise

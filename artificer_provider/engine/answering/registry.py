@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from artificer_provider.engine.answering import minilm
 from artificer_provider.engine.answering.extractive import Extractive, Likeness
-from artificer_provider.engine.answering.openai import LlmServer, PassThrough
+from artificer_provider.engine.answering.models_file import check_together
+from artificer_provider.engine.answering.openai import PassThrough
 from artificer_provider.engine.answering.tfidf import TfIdf
 from artificer_provider.engine.errors import Problem
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from artificer_provider.client.models.batch import PhaseConfig
-    from artificer_provider.engine.answering.base import Answer, Answerer
+    from artificer_provider.engine.answering.base import Answerer
+    from artificer_provider.engine.answering.openai import LlmServer
 
 MAX_THREADS = 4
 
@@ -30,55 +32,53 @@ class Answerers:
     All that can answer, by the names a phase's ``model`` may give.
 
     ``extractive`` is the best extractive one that is installed. A phase that names no model goes to the
-    language model where there is one, else to ``extractive``; every name that is not ours is the server's.
+    default language model where there is one, else to ``extractive``.
+
+    :param servers: each answers for its own models.
+    :param any_model: the server that every name goes to that nobody else has.
     """
 
-    def __init__(self, server: LlmServer | None) -> None:
+    def __init__(self, servers: Sequence[LlmServer] = (), any_model: LlmServer | None = None) -> None:
         self._pool = ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1), "artificer-extractive")
         kinds: list[Likeness] = [minilm.MiniLM(), TfIdf()] if minilm.is_installed() else [TfIdf()]
         found = [Extractive(kind, self._pool) for kind in kinds]
         self._here: Mapping[str, Answerer] = {"extractive": found[0], **{kind.model: kind for kind in found}}
-        self._server = PassThrough(server) if server else None
-        self.default = (server and server.model) or "extractive"
+        everywhere = [*servers, *([any_model] if any_model else [])]
+        check_together(everywhere, list(self._here))
+        self._servers = [PassThrough(server) for server in servers]
+        self._any_model = PassThrough(any_model) if any_model else None
+        self._theirs = {name: server for server in self._servers for name in server.names}
+        self.default = next((server.default for server in everywhere if server.default), "extractive")
 
     @property
     def names(self) -> Sequence[str]:
         """The models that can answer now, the default first."""
-        theirs = self._server.names if self._server else ()
-        return (*theirs, *self._here)
+        heard = self._any_model.names if self._any_model else ()
+        return list(dict.fromkeys([self.default, *self._theirs, *heard, *self._here]))
 
     async def problems(self, phase: PhaseConfig) -> list[Problem]:
         """Say what in a phase nobody here can carry out; paths are relative to the phase."""
         try:
-            return await self._for(phase).problems(phase)
+            return await self.of(phase).problems(phase)
         except UnknownModelError as error:
             return [Problem("model", str(error))]
 
-    def require(self, phases: Sequence[PhaseConfig]) -> None:
+    def of(self, phase: PhaseConfig) -> Answerer:
         """
-        Make sure that each phase still has its answerer: an engine can come back with other settings.
+        Find who answers a phase.
 
-        :raises UnknownModelError: naming the first model that cannot answer.
+        :raises UnknownModelError: when nobody here can.
         """
-        for phase in phases:
-            self._for(phase)
-
-    async def answer(self, phase: PhaseConfig, text: str) -> Answer:
-        """
-        Answer one item's text.
-
-        :raises AnswerError: when there is no answer.
-        """
-        return await self._for(phase).answer(phase, text)
+        name = phase.model or self.default
+        answerer = self._here.get(name) or self._theirs.get(name) or self._any_model
+        if answerer is None:
+            raise UnknownModelError(f"{name!r} is not known here; known are {', '.join(self.names)}.")
+        return answerer
 
     async def close(self) -> None:
         """Close the connections and end the threads; work not yet begun is dropped."""
-        if self._server is not None:
-            await self._server.close()
+        for server in self._servers:
+            await server.close()
+        if self._any_model is not None:
+            await self._any_model.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
-
-    def _for(self, phase: PhaseConfig) -> Answerer:
-        answerer = self._here.get(phase.model or self.default, self._server)
-        if answerer is None:
-            raise UnknownModelError(f"{phase.model!r} is not known here; known are {', '.join(self.names)}.")
-        return answerer

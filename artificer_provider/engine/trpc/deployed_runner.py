@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from artificer_provider.client.states import JobStatus
-from artificer_provider.engine import reads, writes
+from artificer_provider.engine import clock, reads, writes
 from artificer_provider.engine.answering.base import Answer
 from artificer_provider.engine.errors import EngineError
 from artificer_provider.engine.trpc.quirks import Quirk
@@ -37,6 +37,22 @@ class _Run(NamedTuple):
     job_id: str
     plan: reads.Plan
     runs_all: bool
+
+
+class _Ended(NamedTuple):
+    """How an item left a phase: whether a good answer completes it, and a bad one is counted as failed."""
+
+    job: int
+    item_index: int
+    phase: int
+    output: str | None
+    error: str | None
+    model: str | None
+    cost: float | None
+    tokens: int | None
+    duration_ms: int
+    completes: bool
+    is_counted: bool
 
 
 class DeployedRunner:
@@ -147,39 +163,39 @@ class DeployedRunner:
         text = await self._store.read(find)
         if text is None or self._winding_down:
             return
-        counted = phase == 0 if Quirk.EARLY_PERCENT in self.quirks else phase == len(run.plan.phases) - 1
         begun = time.monotonic()
-        ended = partial(writes.Outcome, job=number, item_index=item_index, phase=phase, is_last_phase=counted)
         try:
-            answer = await self._answer(phase, asked, text)
+            answer, error = await self._answer(phase, asked, text), None
         except Exception as failure:  # noqa: BLE001 - whatever a model trips over is this item's failure, not the job's
             cost = 0.0 if Quirk.ZERO_COSTS in self.quirks else None
-            outcome = ended(duration_ms=_ms_since(begun), error=str(failure) or repr(failure), cost=cost)
-        else:
-            outcome = ended(
-                duration_ms=_ms_since(begun),
-                output=answer.text,
-                model=answer.model,
-                cost=answer.cost,
-                tokens=answer.tokens,
-            )
-        await self._store.write(partial(_record, outcome=outcome, is_counted=not takes_old))
+            answer, error = Answer("", NOBODY, cost, tokens=0), str(failure) or repr(failure)
+        completing = 0 if Quirk.EARLY_PERCENT in self.quirks else len(run.plan.phases) - 1
+        ended = _Ended(
+            job=number,
+            item_index=item_index,
+            phase=phase,
+            output=answer.text if error is None else None,
+            error=error,
+            model=answer.model if error is None else None,
+            cost=answer.cost,
+            tokens=answer.tokens,
+            duration_ms=round((time.monotonic() - begun) * 1000),
+            completes=phase == completing,
+            is_counted=not takes_old,
+        )
+        await self._store.write(partial(_record, ended=ended))
 
     async def _answer(self, phase: int, asked: PhaseConfig, text: str) -> Answer:
         apology = Answer(APOLOGY, NOBODY, cost=0.0, tokens=0)
         if phase == 0 and Quirk.PHASE1_APOLOGY in self.quirks:
             return apology
         try:
-            answer = await self._answerers.answer(asked, text)
+            answer = await self._answerers.of(asked).answer(asked, text)
         except Exception:
             if Quirk.APOLOGIES not in self.quirks:
                 raise
             return apology
         return replace(answer, cost=0.0, tokens=0) if Quirk.ZERO_COSTS in self.quirks else answer
-
-
-def _ms_since(begun: float) -> int:
-    return round((time.monotonic() - begun) * 1000)
 
 
 def _status(connection: sqlite3.Connection, number: int) -> JobStatus | None:
@@ -204,29 +220,51 @@ def _text(
     """Read what a phase is given for an item; None when the job does not run, or the phase before failed."""
     if _status(connection, number) not in _GOING_ON:
         return None
-    for before in range(phase, -1 if takes_old else phase - 1, -1):
-        text = reads.text_for(connection, number, item_index, before)
-        if text is not None:
-            return text
-    return None
+    oldest = 0 if takes_old else phase - 1
+    answered = connection.execute(
+        """SELECT output FROM answers WHERE job = ? AND item_index = ? AND phase < ? AND phase >= ?
+             AND output IS NOT NULL
+           ORDER BY phase DESC""",
+        (number, item_index, phase, oldest),
+    ).fetchone()
+    if answered is None and (phase == 0 or takes_old):
+        query = "SELECT input FROM items WHERE job = ? AND item_index = ?"
+        answered = connection.execute(query, (number, item_index)).fetchone()
+    return None if answered is None else answered[0]
 
 
-def _record(connection: sqlite3.Connection, outcome: writes.Outcome, *, is_counted: bool) -> None:
+def _record(connection: sqlite3.Connection, ended: _Ended) -> None:
     """Keep an outcome in place of one that an earlier or a parallel run left. What both cost was spent."""
-    place = (outcome.job, outcome.item_index, outcome.phase)
-    replaced = connection.execute(
-        "DELETE FROM answers WHERE job = ? AND item_index = ? AND phase = ? RETURNING error", place
-    ).fetchall()
-    for row in replaced:
-        had_failed = row["error"] is not None
-        connection.execute(
-            """UPDATE jobs SET completed_items = completed_items - ?, failed_items = failed_items - ?
-               WHERE number = ?""",
-            (int(outcome.is_last_phase and not had_failed), int(had_failed), outcome.job),
-        )
-    writes.record(connection, outcome)
-    if not is_counted:
-        connection.execute("UPDATE jobs SET failed_items = 0 WHERE number = ?", (outcome.job,))
+    if _status(connection, ended.job) is None:
+        return  # deleted meanwhile
+    before = connection.execute(
+        "SELECT error FROM answers WHERE job = :job AND item_index = :item_index AND phase = :phase",
+        ended._asdict(),
+    ).fetchone()
+    connection.execute(
+        """INSERT OR REPLACE INTO answers (job, item_index, phase, output, error, model, cost, tokens,
+             attempts, in_doubt, duration_ms, ended_at)
+           VALUES (:job, :item_index, :phase, :output, :error, :model, :cost, :tokens, 1, 0, :duration_ms,
+             :now)""",
+        {**ended._asdict(), "now": clock.now()},
+    )
+    was_good = before is not None and before["error"] is None
+    was_bad = before is not None and not was_good
+    connection.execute(
+        """UPDATE jobs SET completed_items = completed_items + :completed,
+             failed_items = failed_items + :failed, cost_incurred = cost_incurred + :cost,
+             tokens_used = tokens_used + :tokens, updated_at = :now, revision = :revision
+           WHERE number = :job""",
+        {
+            "completed": ended.completes * ((ended.error is None) - was_good),
+            "failed": ended.is_counted * ((ended.error is not None) - was_bad),
+            "cost": ended.cost,
+            "tokens": ended.tokens,
+            "now": clock.now(),
+            "revision": clock.next_revision(connection),
+            "job": ended.job,
+        },
+    )
 
 
 def _complete_anyhow(connection: sqlite3.Connection, job_id: str, status: JobStatus) -> None:

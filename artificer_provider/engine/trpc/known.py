@@ -47,6 +47,7 @@ FIELDS: Mapping[str, Known] = {
     "batch.listJobs": {"projectId": "string", "status": "string", "limit": "number", "offset": "number"},
     "batch.cleanupCheckpoints": {"olderThanDays": "number", "status": "string"},
     "orchestration.processText": {"text": "string", "chainConfig": {"phases": [_CHAIN_PHASE]}},
+    "orchestration.getRoutingAnalytics": {"limit": "number", "conversationId": "string"},
     "orchestration.chainChat": {"content": "string", "conversationId": "string"},
 }
 

@@ -2,77 +2,45 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from artificer_provider.client.models.batch import PhaseConfig
-from artificer_provider.client.models.orchestration import (
-    ChainChat,
-    PhaseAnswer,
-    PhaseMetadata,
-    ProcessedText,
-    ProcessedTextMetadata,
-    ProcessText,
-)
-from artificer_provider.engine.answering.base import AnswerError
-from artificer_provider.engine.errors import Problem, invalid
+from pydantic import Field
+
+from artificer_provider.client import limits
+from artificer_provider.client.models._base import Payload
+from artificer_provider.client.models.orchestration import ChainChat, ProcessText
+from artificer_provider.engine import orchestration
 from artificer_provider.engine.trpc.errors import Code, RefusedError
 from artificer_provider.engine.trpc.procedures import Kind, Procedure, protected, taking
 
 if TYPE_CHECKING:
-    from artificer_provider.engine.answering.registry import Answerers
+    from artificer_provider.engine.store import Store
     from artificer_provider.engine.trpc.envelope import Value
     from artificer_provider.engine.trpc.procedures import Rooms
 
 
+class GetRoutingAnalytics(Payload):
+    """How many of the latest decisions to show, and of which conversation."""
+
+    limit: Annotated[int, Field(ge=1, le=limits.MAX_PAGE)] = 50
+    conversation_id: str | None = None
+
+
 def procedures(rooms: Rooms) -> dict[str, Procedure]:
     """Make the procedures of ``orchestration``."""
-    process = partial(_process, rooms.answerers)
+    analytics = taking(GetRoutingAnalytics, partial(_analytics, rooms.store))
     return {
-        "orchestration.processText": Procedure(Kind.MUTATION, protected(taking(ProcessText, process))),
+        "orchestration.processText": Procedure(
+            Kind.MUTATION, protected(taking(ProcessText, partial(_process, rooms)))
+        ),
         "orchestration.chainChat": Procedure(Kind.MUTATION, protected(taking(ChainChat, _chat))),
+        "orchestration.getRoutingAnalytics": Procedure(Kind.QUERY, protected(analytics)),
     }
 
 
-async def process_text(answerers: Answerers, asked: ProcessText) -> ProcessedText:
-    """
-    Put each phase's question to the text itself.
-
-    :raises EngineError: when a phase cannot be carried out here; nothing was asked of any model.
-    :raises AnswerError: when a phase got no answer.
-    """
-    phases = [PhaseConfig.model_validate(phase.model_dump()) for phase in asked.chain_config.phases]
-    problems = [
-        Problem(f"chainConfig.phases[{place}].{path}", message)
-        for place, phase in enumerate(phases)
-        for path, message in await answerers.problems(phase)
-    ]
-    if problems:
-        raise invalid(problems)
-    answers = []
-    for phase in phases:
-        begun = time.monotonic()
-        answer = await answerers.answer(phase, asked.text)
-        took = PhaseMetadata(cost=answer.cost, processing_time=_since(begun), cache_hit=False)
-        answers.append(PhaseAnswer(phase=phase.name, response=answer.text, model=answer.model, metadata=took))
-    costs = [answer.metadata.cost for answer in answers]
-    known = [cost for cost in costs if cost is not None]
-    return ProcessedText(
-        chain_results=answers,
-        metadata=ProcessedTextMetadata(
-            total_cost=sum(known) if len(known) == len(costs) else None,
-            total_time=sum(answer.metadata.processing_time or 0 for answer in answers),
-            phase_count=len(answers),
-        ),
-    )
-
-
-async def _process(answerers: Answerers, asked: ProcessText) -> Value:
-    try:
-        answered = await process_text(answerers, asked)
-    except AnswerError as failure:
-        raise RefusedError(Code.BAD_GATEWAY, str(failure)) from failure
+async def _process(rooms: Rooms, asked: ProcessText) -> Value:
+    answered = await orchestration.process_text(asked, rooms.answerers, rooms.store)
     shown: Value = answered.model_dump(mode="json", by_alias=True)
     return shown
 
@@ -82,5 +50,10 @@ async def _chat(_: ChainChat) -> Value:
     raise RefusedError(Code.NOT_FOUND, "Conversation not found")
 
 
-def _since(begun: float) -> float:
-    return round(time.monotonic() - begun, 3)
+async def _analytics(store: Store, asked: GetRoutingAnalytics) -> Value:
+    if asked.conversation_id is not None:
+        found = orchestration.counted([])  # no decision belongs to a conversation: there are none
+    else:
+        found = await store.read(partial(orchestration.analytics, limit=asked.limit))
+    shown: Value = found.model_dump(by_alias=True)
+    return shown

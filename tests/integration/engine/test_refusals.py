@@ -57,7 +57,10 @@ WRONG_BODIES = {
     "no sentences": (phase(parameters={"sentences": 0}), "phases[0].parameters.sentences"),
     "a prompt for a method": (phase(systemPrompt="Be kind."), "phases[0].systemPrompt"),
     "documents": (phase(useRAG=True), "phases[0].useRAG"),
-    "scores": (phase(validation={"enabled": True}), "phases[0].validation"),
+    "a score beyond ten": (
+        phase(validation={"enabled": True, "minScore": 11}),
+        "phases[0].validation.minScore",
+    ),
     "a NUL": (body(items=[ITEM, {"input": "a\0b"}]), "items[1].input"),
     "a NUL in a name": (body(name="a\0b"), "name"),
     "a NUL in metadata": (body(items=[{**ITEM, "metadata": {"k": ["\0"]}}]), "items[0].metadata.k[0]"),

@@ -143,15 +143,16 @@ def test_a_field_marked_as_undefined_counts_as_left_out(engine: Engine) -> None:
     assert Trpc(engine.http).results(job_id)[0]["input"]["metadata"] == {"kept": None}
 
 
-def test_a_page_of_jobs_says_whether_there_is_more_and_takes_no_name(engine: Engine) -> None:
-    trpc = Trpc(engine.http)
-    made = [trpc.create(body(1, options={"autoStart": False}, projectId="paged")) for _ in range(3)]
-    page = trpc.query("batch.listJobs", {"projectId": "paged", "limit": 2})
+def test_a_page_of_jobs_says_whether_there_is_more_and_takes_no_name(llm_engine: Engine) -> None:
+    trpc = Trpc(llm_engine.http)
+    phases = [{"name": "p", "systemPrompt": "Be brief."}]
+    made = [trpc.create({**body(1, options={"autoStart": False}), "phases": phases}) for _ in range(3)]
+    page = trpc.query("batch.listJobs", {"status": "PENDING", "limit": 2})
     assert [job["id"] for job in page["jobs"]] == made[:0:-1]
     assert (page["total"], page["hasMore"]) == (3, True)
-    last = trpc.query("batch.listJobs", {"projectId": "paged", "limit": 2, "offset": 2})
+    last = trpc.query("batch.listJobs", {"status": "PENDING", "limit": 2, "offset": 2})
     assert ([job["id"] for job in last["jobs"]], last["hasMore"]) == (made[:1], False)
-    assert page["jobs"][0]["config"]["phases"] == [SUMMARY]
+    assert page["jobs"][0]["config"]["phases"] == phases
     refused = trpc.get("batch.listJobs", {"name": "by trpc"})
     assert json.loads(error_of(refused)["message"])[0]["keys"] == ["name"]
 

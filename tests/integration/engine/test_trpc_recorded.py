@@ -22,6 +22,8 @@ EXCHANGES = [
     json.loads(line)
     for line in (Path(__file__).parents[2] / "data" / "wire" / "exchanges.jsonl").read_text().splitlines()
 ]
+#: Objects whose keys are data.
+MAPS = ("phaseOutputs", "modelDistribution")
 #: What is there when something is to be said in it, or when the request had it.
 AS_ASKED = {"meta", "metadata", "model"}
 
@@ -114,7 +116,7 @@ def different_objects(recorded: dict[str, Any], ours: dict[str, Any], path: str)
     field = path.rpartition(".")[2]
     if field == "values":
         yield from different_marks(recorded, ours)
-    elif field == "phaseOutputs":
+    elif field in MAPS:
         names = set(map(kind, [*recorded.values(), *ours.values()]))
         if len(names) > 1:
             yield f"{path}: {names}"

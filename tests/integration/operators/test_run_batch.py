@@ -211,6 +211,8 @@ def test_a_changed_input_cancels_the_old_job_and_makes_a_new_one(
     model_server.open.clear()
     with pytest.raises(TaskDeferred):
         operator(tmp_path, deferrable=True).execute(context(store))
+    with pytest.raises(TaskDeferred):
+        operator(tmp_path, items=["other"], deferrable=True).execute(context(store))
     model_server.open.set()
     operator(tmp_path, items=["other"]).execute(context(store))
     states = {

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from artificer_provider.client.bodies import PIECE_BYTES, Base64Source, JsonBody, check_size
@@ -22,6 +22,8 @@ from artificer_provider.client.errors import ConfigurationError
 if TYPE_CHECKING:
     from artificer_provider.client.bodies import Source
 
+# However slow the machine is just now.
+at_any_speed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 SIZES = [0, 1, 2, 3, 4, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 2 * PIECE_BYTES, 3 * PIECE_BYTES + 2]
 
 
@@ -235,6 +237,7 @@ json_values: st.SearchStrategy[object] = st.recursive(
 )
 
 
+@at_any_speed
 @given(st.dictionaries(st.text(), json_values | st.binary()))
 def test_any_document_is_read_back_as_it_was(document: dict[str, object]) -> None:
     body = JsonBody(

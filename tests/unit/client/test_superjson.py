@@ -10,11 +10,14 @@ from typing import Any
 
 import pendulum
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from artificer_provider.client.dialects.superjson import MAX_DEPTH, decode, encode
 from artificer_provider.client.errors import ConfigurationError
+
+# However slow the machine is just now.
+at_any_speed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,7 @@ values: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+@at_any_speed
 @given(values)
 def test_every_value_is_read_as_it_was_written(value: Any) -> None:
     # By their repr: NaN equals nothing, and -0.0 equals 0.
@@ -144,11 +148,13 @@ nodes: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+@at_any_speed
 @given(json_values, nodes, json_values)
 def test_no_meta_breaks_a_value(value: Any, node: Any, version: Any) -> None:
     decode({"json": value, "meta": {"values": node, "v": version, "referentialEqualities": node}})
 
 
+@at_any_speed
 @given(json_values, json_values)
 def test_what_is_no_meta_at_all_leaves_the_value_as_it_came(value: Any, meta: Any) -> None:
     assert decode({"json": deepcopy(value), "meta": {"values": "Date"}}) == value
@@ -261,6 +267,7 @@ def test_encoding_changes_nothing_that_was_given() -> None:
     assert given_value == kept
 
 
+@at_any_speed
 @given(values.map(read))
 def test_what_was_encoded_is_decoded_the_same(value: Any) -> None:
     assert repr(decode(encode(value))) == repr(value)

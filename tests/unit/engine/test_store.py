@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -8,7 +10,8 @@ import pytest
 
 from artificer_provider.client.models.batch import BatchItem, BatchOptions, CreateBatchJob, PhaseConfig
 from artificer_provider.client.states import JobStatus
-from artificer_provider.engine import reads, writes
+from artificer_provider.engine import calls, clock, reads, writes
+from artificer_provider.engine.attempts import Asked, Call, Ending, Rules
 from artificer_provider.engine.errors import EngineError
 from artificer_provider.engine.steps import Action
 from artificer_provider.engine.store import Store, UnreadableStoreError
@@ -36,18 +39,21 @@ async def create(store: Store) -> str:
     return (await store.write(partial(writes.create_job, asked=ASKED, intent=None))).reply.id
 
 
-def answer(item_index: int, cost: float | None) -> writes.Outcome:
-    return writes.Outcome(
-        job=1,
-        item_index=item_index,
-        phase=0,
-        is_last_phase=False,
-        duration_ms=1,
-        output="x",
-        model="m",
-        cost=cost,
-        tokens=3,
-    )
+RULES = Rules()
+
+
+def place(item_index: int, phase: int = 0) -> calls.Place:
+    return calls.Place(job=1, item_index=item_index, phase=phase, is_last_phase=phase == 1)
+
+
+def answered(cost: float | None) -> Call:
+    return Call(Asked.ANSWER, Ending.ANSWERED, text="x", model="m", cost=cost, tokens=3, duration_ms=1)
+
+
+async def call(store: Store, at: calls.Place, ended: Call, rules: Rules = RULES) -> float | None:
+    begun = await store.write(partial(calls.begin, place=at, rules=rules))
+    assert begun is not None
+    return await store.write(partial(calls.end, place=at, ended=ended, rules=rules))
 
 
 async def test_a_job_paused_while_its_last_item_ends_stays_paused(store: Store) -> None:
@@ -63,7 +69,7 @@ async def test_every_change_of_any_job_has_a_later_revision(store: Store) -> Non
     for job_id, change in (
         (first, partial(writes.enter_phase, number=1, name="one")),
         (second, partial(writes.enter_phase, number=2, name="one")),
-        (first, partial(writes.record, outcome=answer(0, 0.0))),
+        (first, partial(calls.end, place=place(0), ended=answered(0.0), rules=RULES)),
         (first, partial(writes.move_job, job_id=first, action=Action.PAUSE)),
         (second, partial(writes.end_job, job_id=second, status=JobStatus.COMPLETED)),
     ):
@@ -76,9 +82,9 @@ async def test_every_change_of_any_job_has_a_later_revision(store: Store) -> Non
 
 async def test_an_answer_is_kept_and_counted_once(store: Store) -> None:
     job_id = await create(store)
-    await store.write(partial(writes.record, outcome=answer(0, 0.5)))
+    await call(store, place(0), answered(0.5))
     with pytest.raises(sqlite3.IntegrityError):
-        await store.write(partial(writes.record, outcome=answer(0, 0.5)))
+        await store.write(partial(calls.end, place=place(0), ended=answered(0.5), rules=RULES))
     job = await store.read(partial(reads.job, job_id=job_id))
     assert (job.cost_incurred, job.tokens_used) == (0.5, 3)
 
@@ -86,7 +92,7 @@ async def test_an_answer_is_kept_and_counted_once(store: Store) -> None:
 async def test_a_sum_with_an_unknown_cost_is_unknown(store: Store) -> None:
     job_id = await create(store)
     for item_index, cost in ((0, 0.5), (1, None)):
-        await store.write(partial(writes.record, outcome=answer(item_index, cost)))
+        await call(store, place(item_index), answered(cost))
     assert (await store.read(partial(reads.job, job_id=job_id))).cost_incurred is None
     phases = (await store.read(partial(reads.analytics, job_id=job_id))).phases
     assert [(phase.items_processed, phase.cost, phase.tokens) for phase in phases] == [
@@ -104,6 +110,103 @@ async def test_a_change_that_fails_half_way_leaves_nothing(store: Store) -> None
         await store.write(half)
     found, total = await store.read(partial(reads.jobs, filters={}, limit=1, offset=0))
     assert (found, total) == ([], 0)
+
+
+async def test_changes_that_wait_together_are_committed_together_and_fail_alone(store: Store) -> None:
+    """The first keeps the writer busy, so that the others are queued when it is done."""
+    began, go_on = threading.Event(), threading.Event()
+
+    def hold(connection: sqlite3.Connection) -> None:
+        began.set()
+        go_on.wait(10)
+
+    def add(connection: sqlite3.Connection) -> int:
+        return clock.next_revision(connection)
+
+    def fail(connection: sqlite3.Connection) -> None:
+        clock.next_revision(connection)
+        raise EngineError(500, "broken", "on purpose")
+
+    statements: list[str] = []
+    first = asyncio.create_task(store.write(hold))
+    await asyncio.to_thread(began.wait)
+    store._connection.set_trace_callback(lambda statement: statements.append(statement.split(" ")[0]))
+    waiting = [asyncio.create_task(store.write(change)) for change in (add, fail, add)]
+    await asyncio.sleep(0)
+    go_on.set()
+    await first
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert results[0] == 1
+    assert isinstance(results[1], EngineError)
+    assert results[2] == 2
+    assert statements.count("BEGIN") == 1
+    assert statements.count("COMMIT") == 2  # that of the one before them, and one of theirs
+
+
+async def test_a_transaction_that_is_lost_fails_every_change_in_it(store: Store) -> None:
+    def lose(connection: sqlite3.Connection) -> None:
+        connection.execute("ROLLBACK")
+        raise sqlite3.OperationalError("database or disk is full")
+
+    waiting = [store.write(clock.next_revision), store.write(lose)]
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert isinstance(results[1], sqlite3.OperationalError)
+    revision = await store.write(clock.next_revision)
+    assert revision == (2 if results[0] == 1 else 1)  # a change is kept, or its caller was told otherwise
+
+
+async def test_a_call_under_way_is_in_doubt_once_and_its_item_goes_on(store: Store) -> None:
+    job_id = await create(store)
+    await store.write(partial(calls.begin, place=place(0), rules=RULES))
+    assert [await store.write(calls.settle) for _ in range(2)] == [1, 0]
+    assert (await store.read(partial(reads.job, job_id=job_id))).in_doubt == 1
+    await call(store, place(0), answered(0.5))
+    job = await store.read(partial(reads.job, job_id=job_id))
+    assert (job.in_doubt, job.cost_incurred) == (1, 0.5)
+    (row,) = await store.read(lambda connection: list(reads.results(connection, job_id, 0, 1)))
+    assert (row.attempts, row.in_doubt, row.cost_incurred) == (2, 1, 0.5)
+
+
+async def test_no_call_begins_in_a_job_that_is_not_running(store: Store) -> None:
+    job_id = await create(store)
+    await store.write(partial(writes.move_job, job_id=job_id, action=Action.PAUSE))
+    assert await store.write(partial(calls.begin, place=place(0), rules=RULES)) is None
+    await store.write(partial(writes.delete_job, job_id=job_id))
+    assert await store.write(partial(calls.begin, place=place(0), rules=RULES)) is None
+
+
+async def test_a_call_of_a_deleted_job_leaves_nothing(store: Store) -> None:
+    job_id = await create(store)
+    for item_index in (0, 1):
+        await store.write(partial(calls.begin, place=place(item_index), rules=RULES))
+    await store.write(partial(writes.move_job, job_id=job_id, action=Action.PAUSE))
+    await store.write(partial(writes.delete_job, job_id=job_id))
+    failed = Call(Asked.ANSWER, Ending.FAILED, error="no")
+    for item_index, ended in ((0, answered(0.5)), (1, failed)):
+        change = partial(calls.end, place=place(item_index), ended=ended, rules=Rules(max_retries=1))
+        assert await store.write(change) is None
+
+    def left(connection: sqlite3.Connection) -> int:
+        query = "SELECT (SELECT COUNT(*) FROM calls) + (SELECT COUNT(*) FROM answers)"
+        count: int = connection.execute(query).fetchone()[0]
+        return count
+
+    assert await store.read(left) == 0
+
+
+async def test_the_costs_of_failed_attempts_are_kept_as_they_end(store: Store) -> None:
+    job_id = await create(store)
+    failed = Call(Asked.ANSWER, Ending.FAILED, error="no", cost=0.25, tokens=1)
+    assert await call(store, place(0), failed, Rules(max_retries=1)) is not None
+    job = await store.read(partial(reads.job, job_id=job_id))
+    assert (job.cost_incurred, job.tokens_used) == (0.25, 1)
+    analytics = await store.read(partial(reads.analytics, job_id=job_id))
+    assert (analytics.phases[0].items_processed, analytics.phases[0].cost) == (0, 0.25)
+    assert await call(store, place(0), answered(0.5), Rules(max_retries=1)) is None
+    job = await store.read(partial(reads.job, job_id=job_id))
+    assert (job.cost_incurred, job.tokens_used) == (0.75, 4)
+    analytics = await store.read(partial(reads.analytics, job_id=job_id))
+    assert (analytics.phases[0].items_processed, analytics.phases[0].cost) == (1, 0.75)
 
 
 def test_a_file_of_a_newer_engine_is_left_alone(tmp_path: Path) -> None:

@@ -50,6 +50,14 @@ def test_a_timeout_that_is_none_is_named(timeout: object) -> None:
         Settings.of(connection)
 
 
+def test_a_dialect_that_is_none_is_named() -> None:
+    connection = Connection(
+        conn_id="mine", conn_type="artificer", host="h", extra=json.dumps({"dialect": "soap"})
+    )
+    with pytest.raises(ConfigurationError, match="the dialect is 'soap'; it must be one of auto, rest, trpc"):
+        Settings.of(connection)
+
+
 def test_settings_show_no_key() -> None:
     connection = Connection(conn_id="mine", conn_type="artificer", host="h", password="sk_secret")
     assert "sk_secret" not in repr(Settings.of(connection))
@@ -59,7 +67,7 @@ def test_the_connection_test_says_what_it_found(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.will_answer(Reply(body={"status": "ok", "version": "1.2"}), Reply(body=[]))
-    hook = connect(monkeypatch, host=server.url, password="sk_key", extra={"timeout": 3})
+    hook = connect(monkeypatch, host=server.url, password="sk_key", extra={"timeout": 3, "dialect": "rest"})
     assert hook.test_connection() == (True, "The engine answers: ok, version 1.2.")
     assert server.asked[1].headers["authorization"] == "Bearer sk_key"
 
@@ -70,7 +78,9 @@ def test_the_connection_test_tells_a_wrong_key_from_a_missing_engine(
     server.will_answer(
         Reply(body={"status": "ok"}), Reply(401, {"error": {"code": "unauthorized", "message": "no key."}})
     )
-    ok, told = connect(monkeypatch, host=server.url, password="sk_secret").test_connection()
+    ok, told = connect(
+        monkeypatch, host=server.url, password="sk_secret", extra={"dialect": "rest"}
+    ).test_connection()
     assert not ok
     assert told.startswith("The engine is there, but does not take the API key.")
     assert "sk_secret" not in told
@@ -83,5 +93,7 @@ async def test_an_async_client_comes_from_the_same_connection(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.will_answer(Reply(body={"status": "ok"}))
-    async with await connect(monkeypatch, host=server.url).get_async_conn() as client:
+    async with await connect(
+        monkeypatch, host=server.url, extra={"dialect": "rest"}
+    ).get_async_conn() as client:
         assert (await client.health()).status == "ok"
