@@ -7,7 +7,7 @@ import json
 import pickle
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.scripted_server import Reply
@@ -277,7 +277,7 @@ def test_an_apology_is_an_error_that_may_pass(server: ScriptedServer, trpc: Arti
 
 @pytest.mark.parametrize("kind", [kind for kind in ALL if kind is not ArtificerError])
 def test_an_error_survives_pickling(kind: type[ArtificerError]) -> None:
-    needed = {
+    needed: dict[str, Any] = {
         name: {"status_code": 404, "sent": True, "fields": ["a"], "answer": "x", "job_id": "j"}.get(name)
         for name, parameter in inspect.signature(kind).parameters.items()
         if parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty

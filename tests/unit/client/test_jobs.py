@@ -45,7 +45,7 @@ def either(server: ScriptedServer, wire: str) -> Iterator[Artificer]:
         yield client
 
 
-def stands(wire: str, status: str, **more: object) -> Reply:
+def stands(wire: str, status: str, **more: str) -> Reply:
     return job(status, **more) if wire == "rest" else standing(status, **more)
 
 
@@ -191,7 +191,7 @@ def test_a_job_that_is_deleted_while_waited_for_is_not_found(
         client.batch.wait("j1", timeout=20, poll_interval=SOON)
 
 
-def whole_run(wire: str, end: str, **more: object) -> list[Reply]:
+def whole_run(wire: str, end: str, **more: str) -> list[Reply]:
     """The replies to a run: created, looked at, started, looked at while waiting, and its rows."""
     if wire == "rest":
         begun = [job("PENDING"), job("PENDING"), job("RUNNING")]
