@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from support.quirks import Start
 
 
+pytestmark = pytest.mark.slow  # each quirk has an engine of its own
+
+
 @quirk_or_not("server_error_moves", (500, "Operation failed: "), (409, ""))
 def test_server_error_moves_are_told_by_their_message_alone(
     start: Start, quirks: str, expected: tuple[int, str]
