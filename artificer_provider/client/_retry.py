@@ -182,7 +182,8 @@ def delay_before_retry(repeat: Repeat, error: ArtificerError, attempt: int) -> f
     asked = getattr(error, "retry_after", None)
     if asked is not None:
         return asked if asked <= MAX_RETRY_AFTER else None
-    return random.uniform(0, min(MAX_DELAY, FIRST_DELAY * 2**attempt))  # noqa: S311 - jitter, no secret
+    ceiling = min(MAX_DELAY, FIRST_DELAY * 2 ** min(attempt, 32))  # no float holds 2^1024
+    return random.uniform(0, ceiling)  # noqa: S311 - jitter, no secret
 
 
 def surely_not_done(error: ArtificerError) -> bool:

@@ -48,6 +48,16 @@ class ArtificerError(Exception):
         self.retryable = retryable
         self.job_id = job_id
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Pickled as usual, an error that needs keywords could not be made again in another process.
+        return _remade, (type(self), self.message, vars(self))
+
+
+def _remade(kind: type[ArtificerError], message: str, fields: dict[str, object]) -> ArtificerError:
+    error = kind.__new__(kind, message)
+    vars(error).update(fields)
+    return error
+
 
 class ConfigurationError(ArtificerError):
     """

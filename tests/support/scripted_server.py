@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
@@ -87,6 +88,10 @@ class _Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         super().setup()
         self.number = next(self.script.connections)
+
+    def handle(self) -> None:
+        with suppress(ConnectionError):  # a client that hangs up between two calls
+            super().handle()
 
     def _answer(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)

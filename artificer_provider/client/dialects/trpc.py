@@ -145,9 +145,8 @@ class TrpcDialect:
     def _answer(self, request: Request[Any], reply: WireReply) -> object:
         """Take the answer out of its envelope."""
         try:
-            data = json.loads(reply.content)["result"]["data"]
-            return superjson.decode(data)
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            return superjson.decode(json.loads(reply.content)["result"]["data"])
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise not_of_this_api(request, reply, "", f"no tRPC answer, {type(error).__name__}") from None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, JsonValue, StringConstraints
+from pydantic import AfterValidator, Field, JsonValue, StringConstraints
 
 from artificer_provider.client import limits
 from artificer_provider.client.apologies import is_apology
@@ -18,6 +18,14 @@ from artificer_provider.client.models._base import (
 )
 from artificer_provider.client.states import InDoubt, ItemStatus, JobStatus
 
+
+def _whole(key: str) -> str:
+    """Refuse half of a surrogate pair, which pydantic would write as another character."""
+    key.encode()  # a UnicodeEncodeError is a ValueError
+    return key
+
+
+JsonObject = dict[Annotated[str, AfterValidator(_whole)], JsonValue]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=limits.MAX_NAME_CHARS)]
 
 
@@ -38,7 +46,7 @@ class PhaseConfig(Payload):
     system_prompt: str | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     max_tokens: Annotated[int, Field(ge=1)] | None = None
-    parameters: dict[str, JsonValue] | None = None
+    parameters: JsonObject | None = None
     validation: ValidationConfig | None = None
 
 
@@ -46,7 +54,7 @@ class BatchItem(Payload):
     """One input, and what should come back with its row."""
 
     input: Annotated[str, StringConstraints(min_length=1, max_length=limits.MAX_INPUT_CHARS)]
-    metadata: dict[str, JsonValue] | None = None
+    metadata: JsonObject | None = None
 
 
 class BatchOptions(Payload):

@@ -159,14 +159,15 @@ def wait(
             on_progress(job)
         if job.status.is_terminal:
             return job
-        if time.monotonic() + pause > give_up_at:
+        left = give_up_at - time.monotonic()
+        if left <= 0:
             raise WaitTimeoutError(
                 f"Job {job_id} is still {job.status} after {timeout:g} s, with {job.completed_items} of "
                 f"{job.total_items} items done. It goes on; wait for it again.",
                 job_id=job_id,
                 last_status=job.status,
             )
-        yield Sleep(pause)
+        yield Sleep(min(pause, left))
         pause = min(2 * pause, poll_interval)
 
 

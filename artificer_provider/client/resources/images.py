@@ -222,6 +222,7 @@ def _as_processed(here: LocalPdf) -> PdfProcessingResult:
         method="direct",
         title=here.title,
         author=here.author,
+        creation_date=here.creation_date,
         has_text_content=here.has_text_content,
         ocr_used=False,
     )

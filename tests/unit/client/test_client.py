@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
+import json
 import logging
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+import subprocess
+import sys
+import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from support.scripted_server import Reply
+from support.wire import DONE, JOB, answer, job, refusal, row, standing, trpc_row
 
 from artificer_provider.client import Artificer, AsyncArtificer
 from artificer_provider.client.errors import (
@@ -16,15 +22,7 @@ from artificer_provider.client.errors import (
     ArtificerTimeoutError,
     AuthenticationError,
     ConfigurationError,
-    ConflictError,
-    InvalidRequestError,
-    NotFoundError,
-    PermissionDeniedError,
-    RateLimitError,
-    ReplyError,
     ServerError,
-    StatusError,
-    WaitTimeoutError,
 )
 from artificer_provider.client.states import JobStatus
 
@@ -32,22 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from support.scripted_server import ScriptedServer
-
-JOB = {"id": "j1", "name": "n", "status": "PENDING", "totalItems": 1}
-
-
-def job(status: str) -> Reply:
-    return Reply(body={**JOB, "status": status})
-
-
-def row(index: int) -> dict[str, object]:
-    return {"itemIndex": index, "input": "x", "status": "COMPLETED", "output": str(index)}
-
-
-@pytest.fixture
-def client(server: ScriptedServer) -> Iterator[Artificer]:
-    with Artificer("sk_secret", server.url, dialect="rest", retries=0) as opened:
-        yield opened
 
 
 def test_a_job_is_created_as_the_engine_spells_it(server: ScriptedServer, client: Artificer) -> None:
@@ -85,7 +67,6 @@ def test_a_job_is_created_as_the_engine_spells_it(server: ScriptedServer, client
     [
         ("get", "GET", "/api/batch/j1"),
         ("get_status", "GET", "/api/batch/j1"),
-        ("start", "POST", "/api/batch/j1/start"),
         ("pause", "POST", "/api/batch/j1/pause"),
         ("resume", "POST", "/api/batch/j1/resume"),
         ("cancel", "POST", "/api/batch/j1/cancel"),
@@ -105,80 +86,10 @@ def test_deleting_a_job_brings_nothing(server: ScriptedServer, client: Artificer
     assert (server.asked[0].method, server.asked[0].path) == ("DELETE", "/api/batch/j1")
 
 
-def test_a_job_id_cannot_leave_its_place_in_the_url(server: ScriptedServer, client: Artificer) -> None:
-    server.will_answer(Reply(404))
-    with pytest.raises(NotFoundError):
-        client.batch.get("../../x?y")
-    assert server.asked[0].path == "/api/batch/..%2F..%2Fx%3Fy"
-    with pytest.raises(ConfigurationError):
-        client.batch.get("..")
-
-
 def test_a_filter_that_is_not_given_is_not_sent(server: ScriptedServer, client: Artificer) -> None:
     server.will_answer(Reply(body=[JOB]))
     assert [job.id for job in client.batch.list(status=JobStatus.RUNNING, limit=5)] == ["j1"]
     assert server.asked[0].path == "/api/batch?status=RUNNING&limit=5&offset=0"
-
-
-@pytest.mark.parametrize(
-    ("status", "kind"),
-    [
-        (400, InvalidRequestError),
-        (401, AuthenticationError),
-        (403, PermissionDeniedError),
-        (404, NotFoundError),
-        (409, ConflictError),
-        (410, NotFoundError),
-        (413, InvalidRequestError),
-        (418, StatusError),
-        (422, InvalidRequestError),
-        (429, RateLimitError),
-        (500, ServerError),
-    ],
-)
-def test_each_status_is_its_own_error(
-    server: ScriptedServer, client: Artificer, status: int, kind: type[StatusError]
-) -> None:
-    error = {
-        "code": "c",
-        "message": "no.",
-        "details": [{"path": "a.b", "message": "bad"}],
-        "requestId": "r1",
-    }
-    server.will_answer(Reply(status, {"error": error}, {"Retry-After": "3"}))
-    with pytest.raises(kind) as caught:
-        client.batch.get("j1")
-    assert type(caught.value) is kind
-    assert (caught.value.code, caught.value.request_id, caught.value.job_id) == ("c", "r1", "j1")
-    assert caught.value.retry_after == 3.0
-    assert str(caught.value) == f"Failed looking up job j1: no. (a.b: bad) [HTTP {status}, request r1]"
-
-
-def test_retry_after_may_be_a_date(server: ScriptedServer, client: Artificer) -> None:
-    later = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
-    server.will_answer(Reply(429, headers={"Retry-After": later}))
-    with pytest.raises(RateLimitError) as caught:
-        client.batch.get("j1")
-    assert caught.value.retry_after == pytest.approx(30, abs=2)
-
-
-@pytest.mark.parametrize("raw", [b"<html>Welcome</html>", b"", b'{"id": "j1", "na', b'{"id": 1}', b"[]"])
-def test_a_reply_that_is_none_of_the_api_is_our_error(
-    server: ScriptedServer, client: Artificer, raw: bytes
-) -> None:
-    server.will_answer(Reply(raw=raw))
-    with pytest.raises(ReplyError, match="none of the engine's API") as caught:
-        client.batch.get("j1")
-    assert caught.value.__cause__ is None
-
-
-def test_a_redirect_is_an_error_and_the_key_does_not_follow(
-    server: ScriptedServer, client: Artificer
-) -> None:
-    server.will_answer(Reply(302, headers={"Location": server.url + "/elsewhere"}))
-    with pytest.raises(StatusError, match="HTTP 302"):
-        client.batch.get("j1")
-    assert len(server.asked) == 1
 
 
 def test_words_of_a_newer_engine_are_read(server: ScriptedServer, client: Artificer) -> None:
@@ -199,14 +110,6 @@ def test_a_refused_connection_says_that_nothing_was_sent() -> None:
     assert caught.value.retryable
 
 
-def test_a_cut_connection_may_have_reached_the_engine(server: ScriptedServer, client: Artificer) -> None:
-    server.will_answer(Reply(cut=True))
-    with pytest.raises(ArtificerConnectionError, match="closed the connection") as caught:
-        client.batch.start("j1")
-    assert caught.value.sent
-    assert len(server.asked) == 1
-
-
 def test_silence_is_a_timeout(server: ScriptedServer) -> None:
     server.will_answer(Reply(delay=0.5))
     with (
@@ -217,75 +120,126 @@ def test_silence_is_a_timeout(server: ScriptedServer) -> None:
     assert caught.value.sent
 
 
-def test_rows_are_fetched_a_page_at_a_time(server: ScriptedServer, client: Artificer) -> None:
-    total = {"X-Total-Count": "5"}
-    server.will_answer(
-        Reply(body=[row(0), row(1)], headers=total),
-        Reply(body=[row(2), row(3)], headers=total),
-        Reply(body=[row(4)], headers=total),
-    )
-    rows = client.batch.iter_results("j1", page_size=2)
+@pytest.mark.parametrize("rows", [0, 1, 5])
+def test_rows_are_given_in_their_order(server: ScriptedServer, client: Artificer, rows: int) -> None:
+    server.will_answer(Reply(body=[row(index) for index in range(rows)]))
+    assert [found.item_index for found in client.batch.iter_results("j1")] == list(range(rows))
+    assert server.paths == ["/api/batch/j1/results?offset=0"]
+    assert "application/x-ndjson" in server.asked[0].headers["accept"]
+
+
+def test_rows_may_come_as_lines(server: ScriptedServer, client: Artificer) -> None:
+    lines = [json.dumps(row(index)) for index in range(3)] + ['{"_end": {"rows": 3}}']
+    kind = {"Content-Type": "application/x-ndjson; charset=utf-8"}
+    server.will_answer(Reply(raw="\n".join(lines).encode() + b"\n", headers=kind))
+    assert [found.item_index for found in client.batch.iter_results("j1", offset=7)] == [0, 1, 2]
+    assert server.paths == ["/api/batch/j1/results?offset=7"]
+
+
+def test_rows_are_given_while_they_arrive(server: ScriptedServer, client: Artificer) -> None:
+    gate = threading.Event()
+
+    def pieces() -> Iterator[bytes]:
+        yield b"[" + json.dumps(row(0)).encode() + b","
+        gate.wait(10)
+        yield json.dumps(row(1)).encode() + b"]"
+
+    server.will_answer(Reply(pieces=pieces()))
+    rows = client.batch.iter_results("j1")
     assert next(rows).item_index == 0
-    assert len(server.asked) == 1
-    assert [r.item_index for r in rows] == [1, 2, 3, 4]
-    assert [asked.path.partition("?")[2] for asked in server.asked] == [
-        "offset=0&limit=2",
-        "offset=2&limit=2",
-        "offset=4&limit=2",
-    ]
+    assert not gate.is_set()
+    gate.set()
+    assert [found.item_index for found in rows] == [1]
 
 
-def test_a_full_last_page_is_not_followed_by_an_empty_one(server: ScriptedServer, client: Artificer) -> None:
-    server.will_answer(Reply(body=[row(0), row(1)], headers={"X-Total-Count": "2"}))
-    assert len(list(client.batch.iter_results("j1", page_size=2))) == 2
-    assert len(server.asked) == 1
+def test_rows_that_nobody_wants_any_more_are_not_read(server: ScriptedServer, client: Artificer) -> None:
+    one = json.dumps(row(0)).encode() + b","
+    server.will_answer(Reply(pieces=itertools.chain([b"["], itertools.repeat(one * 1000))))
+    rows = client.batch.iter_results("j1")
+    next(rows)
+    rows.close()  # type: ignore[attr-defined]  # the generator that it is
+    assert server.hung_up.wait(10)
 
 
-def test_an_engine_that_does_not_count_is_asked_until_a_page_is_not_full(
-    server: ScriptedServer, client: Artificer
-) -> None:
-    server.will_answer(Reply(body=[row(0), row(1)]), Reply(body=[row(2)]))
-    assert [r.item_index for r in client.batch.iter_results("j1", page_size=2)] == [0, 1, 2]
+async def test_async_rows_that_nobody_wants_any_more_are_not_read(server: ScriptedServer) -> None:
+    one = json.dumps(row(0)).encode() + b","
+    server.will_answer(Reply(pieces=itertools.chain([b"["], itertools.repeat(one * 1000))))
+    async with AsyncArtificer(base_url=server.url, dialect="rest") as client:
+        rows = client.batch.iter_results("j1")
+        await anext(rows)
+        await rows.aclose()  # type: ignore[attr-defined]  # the generator that it is
+        assert await asyncio.to_thread(server.hung_up.wait, 10)
 
 
-def test_waiting_ends_with_the_job(server: ScriptedServer, client: Artificer) -> None:
-    server.will_answer(job("PENDING"), job("RUNNING"), job("FAILED"))
-    assert client.batch.wait("j1", timeout=5, poll_interval=0.01).status is JobStatus.FAILED
-
-
-def test_waiting_too_long_names_the_job_and_where_it_stands(
-    server: ScriptedServer, client: Artificer
-) -> None:
-    server.will_answer(job("RUNNING"))
-    with pytest.raises(WaitTimeoutError, match="Job j1 is still RUNNING after 0 s, with 0 of 1") as caught:
-        client.batch.wait("j1", timeout=0)
-    assert caught.value.job_id == "j1"
-
-
-async def test_the_async_client_does_the_same(server: ScriptedServer) -> None:
-    total = {"X-Total-Count": "3"}
+@pytest.mark.parametrize("dialect", ["rest", "trpc"])
+async def test_the_async_client_does_the_same(server: ScriptedServer, dialect: str) -> None:
+    rest = dialect == "rest"
+    rows = Reply(body=[row(0), row(1)]) if rest else answer({"results": [trpc_row(0), trpc_row(1)]})
     server.will_answer(
-        Reply(503),
-        job("RUNNING"),
-        job("COMPLETED"),
-        Reply(body=[row(0), row(1)], headers=total),
-        Reply(body=[row(2)], headers=total),
-        Reply(body={"status": "ok"}),
+        Reply(503, headers={"Retry-After": "0"}),
+        *(job(status) if rest else standing(status) for status in ("RUNNING", "COMPLETED")),
+        rows,
+        Reply(body={"status": "ok", "mode": "database"}),
+        job("PAUSED") if rest else DONE,
+        *([] if rest else [standing("PAUSED")]),
+        Reply(204, raw=b"") if rest else DONE,
+        Reply(401),
     )
-    async with AsyncArtificer(base_url=server.url, dialect="rest", retries=1) as client:
+    async with AsyncArtificer("k", server.url, dialect=dialect, retries=1) as client:
         assert (await client.batch.wait("j1", timeout=5, poll_interval=0.01)).status is JobStatus.COMPLETED
-        assert [r.item_index async for r in client.batch.iter_results("j1", page_size=2)] == [0, 1, 2]
-        assert (await client.health()).status == "ok"
+        assert [found.item_index async for found in client.batch.iter_results("j1")] == [0, 1]
+        assert (await client.health()).mode == "database"
+        assert (await client.batch.pause("j1")).status is JobStatus.PAUSED
+        await client.batch.delete("j1")
+        with pytest.raises(AuthenticationError):
+            await client.batch.get("j1")
 
 
-def test_every_problem_of_a_job_is_told_at_once_and_nothing_is_sent(
+@pytest.mark.parametrize(
+    ("dialect", "suffix", "path"),
+    [("rest", "", "/health"), ("trpc", "", "/health"), ("trpc", "/api/trpc", "/api/health")],
+)
+def test_health_is_asked_for_where_each_engine_has_it(
+    server: ScriptedServer, dialect: str, suffix: str, path: str
+) -> None:
+    said = {"status": "ok", "timestamp": "2026-11-22T14:31:04Z", "services": {"batchJobs": {"running": 2}}}
+    server.will_answer(Reply(body=said), Reply(503, {"status": "unhealthy"}))
+    with Artificer(base_url=server.url + suffix, dialect=dialect, retries=0) as client:
+        found = client.health()
+        assert (found.status, found.version) == ("ok", None)
+        assert (found.model_extra or {})["services"]["batchJobs"]["running"] == 2
+        with pytest.raises(ServerError, match="unhealthy"):
+            client.health()
+    assert server.paths == [path, path]
+
+
+def test_options_are_of_the_client_that_was_made_of_another(
     server: ScriptedServer, client: Artificer
 ) -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        client.batch.create("", [{"input": "a" * 100_001}, {"input": ""}], [{"name": "p", "task_tipe": "qa"}])
-    for place in ("name:", "items[0].input:", "items[1].input:", "phases[0].task_tipe:"):
-        assert place in str(caught.value)
-    assert server.asked == []
+    own = client.batch  # known before the other is made
+    hurried = client.with_options(timeout=0.05, retries=1)
+    assert hurried is not client
+    assert hurried.batch.client is hurried
+    assert own.client is client
+    server.otherwise = lambda _: Reply(delay=0.3, body=job("RUNNING").body)
+    with pytest.raises(ArtificerTimeoutError):
+        hurried.batch.get("j1")
+    assert len(server.asked) == 2
+    assert own.get("j1").status == "RUNNING"
+    assert client.batch.get("j1").status == "RUNNING"
+
+
+def test_options_that_are_not_given_stay(server: ScriptedServer) -> None:
+    with Artificer(base_url=server.url, dialect="rest", timeout=7, retries=4, deadline=9) as client:
+        assert options_of(client.with_options()) == (7, 4, 9)
+        assert options_of(client.with_options(retries=0)) == (7, 0, 9)
+        assert options_of(client.with_options(timeout=1).with_options(deadline=2)) == (1, 4, 2)
+        assert options_of(client) == (7, 4, 9)
+
+
+def options_of(client: Artificer) -> tuple[float, int, float | None]:
+    options = client._options
+    return options.timeout, options.retries, options.deadline
 
 
 def test_the_environment_says_where_the_engine_is(
@@ -309,12 +263,74 @@ def test_a_base_url_that_is_none_is_refused(url: str) -> None:
     assert "pass" not in str(caught.value).replace("password", "")
 
 
-def test_the_key_is_in_no_log_and_no_repr(
-    server: ScriptedServer, client: Artificer, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("url", "root"),
+    [
+        ("http://h:1/", "http://h:1"),
+        (" https://h/engine/ ", "https://h/engine"),
+        ("http://h/api/trpc", "http://h"),
+        ("http://[::1]:3001", "http://[::1]:3001"),
+    ],
+)
+def test_a_base_url_is_taken_as_people_write_it(url: str, root: str) -> None:
+    with Artificer(base_url=url) as client:
+        assert client._line.where.root == root
+
+
+def test_an_unknown_dialect_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="'grpc' is no dialect: write auto, rest, trpc"):
+        Artificer(dialect="grpc")
+
+
+SECRET = "the quick brown secret"
+
+
+@pytest.mark.parametrize("dialect", ["rest", "trpc"])
+def test_neither_key_nor_headers_nor_bodies_are_in_any_log_or_repr(
+    server: ScriptedServer, caplog: pytest.LogCaptureFixture, dialect: str
 ) -> None:
-    caplog.set_level(logging.DEBUG)
-    server.will_answer(Reply(401))
-    with pytest.raises(AuthenticationError) as caught:
-        client.batch.get("j1")
-    assert caplog.records
-    assert "sk_secret" not in caplog.text + repr(client) + repr(vars(caught.value)) + str(caught.value)
+    caplog.set_level(logging.DEBUG, "artificer_provider.client")
+    rows = Reply(body=[{**row(0), "output": SECRET}])
+    made = job("PENDING")
+    if dialect == "trpc":
+        rows, made = answer({"results": [{**trpc_row(0), "output": SECRET}]}), answer({"job": made.body})
+    server.will_answer(
+        Reply(503, {"error": {"message": SECRET}}, {"Retry-After": "0", "X-Secret": SECRET}),
+        rows,
+        made,
+        Reply(401),
+        refusal(429, "Try again in 0 seconds."),
+        Reply(401),
+    )
+    with Artificer("sk_secret", server.url, dialect=dialect, retries=1) as client:
+        client.batch.get_results("j1")
+        client.batch.create("n", [{"input": SECRET}], [{"name": "p"}])
+        for _ in range(2):
+            with pytest.raises(AuthenticationError) as caught:
+                client.batch.get("j1")
+            assert "sk_secret" not in repr(vars(caught.value)) + str(caught.value)
+        shown = repr(client) + repr(client._line) + repr(client.batch)
+    ours = [record for record in caplog.records if record.name.startswith("artificer_provider")]
+    assert len(ours) >= 5
+    assert {record.name for record in ours} == {"artificer_provider.client"}
+    logged = "".join(str(vars(record)) + record.getMessage() for record in ours)
+    assert "HTTP 200 after" in logged
+    assert "trying again in 0.0 s" in logged
+    for secret in ("sk_secret", SECRET, "Bearer", "authorization"):
+        assert secret.lower() not in (logged + shown).lower()
+
+
+def test_the_package_offers_its_clients_and_nothing_else() -> None:
+    import artificer_provider.client as package
+
+    assert package.Artificer is Artificer
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        package.__getattr__("Nothing")
+
+
+def test_importing_the_words_of_the_client_loads_neither_httpx_nor_pydantic() -> None:
+    code = (
+        "import sys, artificer_provider.client, artificer_provider.client.states;"
+        "sys.exit(bool({'httpx', 'pydantic'} & set(sys.modules)))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])

@@ -311,14 +311,15 @@ def test_a_row_that_apologises_says_so(server: ScriptedServer, trpc: Artificer) 
 def test_what_the_wire_has_no_field_for_is_refused_by_name(
     server: ScriptedServer, trpc: Artificer, more: dict[str, Any], fields: list[str]
 ) -> None:
+    arguments: dict[str, Any] = {"phases": [{"name": "p"}], **more}
     with pytest.raises(NotCarriedError, match="nothing was sent") as caught:
-        trpc.batch.create("n", [{"input": "x"}], more.pop("phases", [{"name": "p"}]), **more)
+        trpc.batch.create("n", [{"input": "x"}], **arguments)
     assert list(caught.value.fields) == fields
     assert server.asked == []
 
 
 def test_a_nul_would_leave_an_orphan_behind_and_is_not_sent(server: ScriptedServer, trpc: Artificer) -> None:
-    items = [{"input": "fine"}, {"input": "a\0b", "metadata": {"k\0": ["\0"]}}]
+    items: list[dict[str, Any]] = [{"input": "fine"}, {"input": "a\0b", "metadata": {"k\0": ["\0"]}}]
     with pytest.raises(NotCarriedError, match=r"NUL character in items\[1\]\.input") as caught:
         trpc.batch.create("n", items, [{"name": "p"}])
     assert len(caught.value.fields) == 3
