@@ -176,7 +176,12 @@ def test_a_run_whose_job_is_cancelled_is_a_failure_that_names_the_job(
 ) -> None:
     models.open.clear()
     rows = client.batch.run(
-        name, ITEMS, PHASES, timeout=30, on_progress=lambda job: honest.act(job.id, "cancel")
+        name,
+        ITEMS,
+        PHASES,
+        timeout=30,
+        poll_interval=0.02,
+        on_progress=lambda job: honest.act(job.id, "cancel"),
     )
     with pytest.raises(JobFailedError, match="is CANCELLED") as caught:
         next(iter(rows))
