@@ -177,7 +177,7 @@ class Artificer(_Made["httpx.Client", Pools], Resources[Client], Client):
                     stream.begin(response.headers.get("content-type", ""))
                     for piece in response.iter_bytes():
                         yield from stream.feed(piece)
-                    stream.finish()
+                    yield from stream.finish()
                     return
             except ArtificerError as error:
                 pause = stream.wait(error)
@@ -272,7 +272,8 @@ class AsyncArtificer(_Made["httpx.AsyncClient", AsyncPools], Resources[AsyncClie
                     async for piece in response.aiter_bytes():
                         for row in stream.feed(piece):
                             yield row
-                    stream.finish()
+                    for row in stream.finish():
+                        yield row
                     return
             except ArtificerError as error:
                 pause = stream.wait(error)

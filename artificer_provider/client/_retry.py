@@ -135,21 +135,15 @@ class RowStream(Generic[T]):
 
         :raises ReplyError: when they are none.
         """
-        found = self._parser.feed(piece)
-        fresh = found[self._known :]
-        self._known -= len(found) - len(fresh)
-        if fresh:
-            self._next += len(fresh)
-            self._attempt = 0
-        return fresh
+        return self._fresh(self._parser.feed(piece))
 
-    def finish(self) -> None:
+    def finish(self) -> list[T]:
         """
-        End a reply.
+        End a reply, and give the rows that only its end completes.
 
         :raises ReplyError: when it is not whole.
         """
-        self._parser.finish()
+        return self._fresh(self._parser.finish())
 
     def refusal(self, reply: WireReply) -> ArtificerError:
         """Make the error that a reply with an error status stands for."""
@@ -164,6 +158,15 @@ class RowStream(Generic[T]):
         pause = self._patience.wait(self.request.doing, Repeat.ALWAYS, error, self._attempt)
         self._attempt += 1
         return pause
+
+    def _fresh(self, found: list[T]) -> list[T]:
+        """Leave out the rows that were given before."""
+        fresh = found[self._known :]
+        self._known -= len(found) - len(fresh)
+        if fresh:
+            self._next += len(fresh)
+            self._attempt = 0
+        return fresh
 
 
 def delay_before_retry(repeat: Repeat, error: ArtificerError, attempt: int) -> float | None:

@@ -13,7 +13,7 @@ from artificer_provider.engine.store import DATABASE
 if TYPE_CHECKING:
     from pathlib import Path
 
-_PAGES_A_STEP = 512
+_PAGES_A_STEP = 128
 
 
 class BackupError(Exception):

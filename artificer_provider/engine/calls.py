@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from artificer_provider.client.states import JobStatus
-from artificer_provider.engine import attempts, clock
+from artificer_provider.engine import attempts, clock, reads
 
 if TYPE_CHECKING:
     import sqlite3
@@ -48,10 +48,13 @@ def begin(connection: sqlite3.Connection, place: Place, rules: Rules) -> Begun |
     """
     Note that a call for an item is under way, and tell which.
 
-    None where none may be made: the job is paused, cancelled or deleted, or the item is through the phase.
+    None where none may be made: the job is paused, cancelled or deleted, or the item is not in the phase.
     """
     job = connection.execute("SELECT status FROM jobs WHERE number = ?", (place.job,)).fetchone()
     if job is None or job["status"] != JobStatus.RUNNING:
+        return None
+    text = reads.text_for(connection, place.job, place.item_index, place.phase)
+    if text is None:
         return None
     made = _made(connection, place)
     step = attempts.next_step(made, rules)
@@ -69,7 +72,7 @@ def begin(connection: sqlite3.Connection, place: Place, rules: Rules) -> Begun |
             step.asked,
         ),
     )
-    return Begun(len(made), step, _text(connection, place))
+    return Begun(len(made), step, text)
 
 
 def end(connection: sqlite3.Connection, place: Place, ended: Call, rules: Rules) -> float | None:
@@ -140,18 +143,6 @@ def _made(connection: sqlite3.Connection, place: Place) -> list[Call]:
     return [
         attempts.Call(attempts.Asked(asked), attempts.Ending(ending), *rest) for asked, ending, *rest in rows
     ]
-
-
-def _text(connection: sqlite3.Connection, place: Place) -> str:
-    """Read what a phase is given for an item: its input, or the answer of the phase before."""
-    if place.phase == 0:
-        query = "SELECT input FROM items WHERE job = ? AND item_index = ?"
-        row = connection.execute(query, (place.job, place.item_index)).fetchone()
-    else:
-        query = "SELECT output FROM answers WHERE job = ? AND item_index = ? AND phase = ?"
-        row = connection.execute(query, (place.job, place.item_index, place.phase - 1)).fetchone()
-    text: str = row[0]
-    return text
 
 
 def _count(connection: sqlite3.Connection, place: Place, ended: Sequence[Call], step: Step) -> bool:

@@ -20,16 +20,16 @@ from artificer_provider.client.models.orchestration import (
     RoutingDecision,
     RoutingSummary,
 )
-from artificer_provider.engine import clock
-from artificer_provider.engine.answering.base import AnswerError, CutOffError
+from artificer_provider.client.states import InDoubt
+from artificer_provider.engine import attempts, clock
+from artificer_provider.engine.calling import answers_worth_asking, make_call, score_to_reach
 from artificer_provider.engine.errors import EngineError, Problem, invalid, unknown_project
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from artificer_provider.client.models.orchestration import ChainExecutionRequest, ChainPhase, ProcessText
-    from artificer_provider.engine.answering.base import Answer
     from artificer_provider.engine.answering.registry import Answerers
     from artificer_provider.engine.store import Store
 
@@ -41,19 +41,24 @@ _DECISION_COLUMNS = """id, prompt_hash, prompt_length, executed_model, total_cos
 
 @dataclass(frozen=True)
 class _Answered:
-    """An answer, and how long it took."""
+    """
+    An answer, and what it took to get it.
 
-    answer: Answer
+    :param retries: how often another was asked for because the one before scored too little.
+    """
+
+    text: str
+    model: str | None
+    score: float | None
+    cost: float | None
+    tokens: int | None
+    retries: int
     seconds: float
-
-    @property
-    def ms(self) -> int:
-        return round(self.seconds * 1000)
 
 
 async def execute(asked: ChainExecutionRequest, answerers: Answerers, store: Store) -> ChainExecutionResult:
     """
-    Answer one query.
+    Answer one query. Where no answer scores enough, the best one is given with its score: it was paid for.
 
     :raises EngineError: 422 when it asks for what cannot be done here, 502 when the model gives no answer.
     """
@@ -61,12 +66,13 @@ async def execute(asked: ChainExecutionRequest, answerers: Answerers, store: Sto
         raise invalid(problems)
     answered = await _answer(await _phase_for(asked, answerers), asked.query, answerers, store)
     return ChainExecutionResult(
-        response=answered.answer.text,
-        model=answered.answer.model,
-        cost=answered.answer.cost,
-        tokens=answered.answer.tokens,
-        retry_count=0,
-        latency_ms=answered.ms,
+        response=answered.text,
+        model=answered.model,
+        cost=answered.cost,
+        tokens=answered.tokens,
+        validation_score=answered.score,
+        retry_count=answered.retries,
+        latency_ms=round(answered.seconds * 1000),
     )
 
 
@@ -85,7 +91,7 @@ async def process_text(asked: ProcessText, answerers: Answerers, store: Store) -
     if problems:
         raise invalid(problems)
     results = [(phase, await _answer(phase, asked.text, answerers, store)) for phase in phases]
-    costs = [answered.answer.cost for _, answered in results]
+    costs = [answered.cost for _, answered in results]
     known = [cost for cost in costs if cost is not None]
     return ProcessedText(
         chain_results=[_phase_answer(phase, answered) for phase, answered in results],
@@ -138,13 +144,11 @@ def _not_offered(asked: ChainExecutionRequest) -> Iterator[Problem]:
         yield Problem("useRAG", "is not offered: this engine keeps no documents.")
     if asked.project_id is not None:
         yield unknown_project(asked.project_id)
-    if asked.validation_config is not None and asked.validation_config.enabled:
-        yield Problem("validationConfig", "is not offered: this engine does not score answers.")
 
 
 async def _phase_for(asked: ChainExecutionRequest, answerers: Answerers) -> PhaseConfig:
     """Make the phase that a query is: as it stands for a language model, else by its task type."""
-    plain = PhaseConfig(name="execute", model=asked.model)
+    plain = PhaseConfig(name="execute", model=asked.model, validation=asked.validation_config)
     if not await answerers.problems(plain):
         return plain
     phase = plain.model_copy(update={"task_type": asked.task_type})
@@ -186,38 +190,52 @@ def _said_without_tasks(problems: Sequence[Problem]) -> Iterator[Problem]:
 
 async def _answer(phase: PhaseConfig, text: str, answerers: Answerers, store: Store) -> _Answered:
     """Ask the model, and keep that it was asked before anybody hears of it."""
-    begun = time.monotonic()
-    decision = RoutingDecision(
+    begun, answerer = time.monotonic(), answerers.of(phase)
+    rules = attempts.Rules(
+        in_doubt=InDoubt.FAIL,
+        min_score=score_to_reach(phase),
+        max_answers=answers_worth_asking(answerer),
+    )
+    calls: list[attempts.Call] = []
+    while isinstance(step := attempts.next_step(calls, rules), attempts.Ask | attempts.Judge):
+        calls.append(await make_call(answerer, phase, text, step))
+    answers = sum(call.asked is attempts.Asked.ANSWER for call in calls)
+    answered = _Answered(
+        text=step.text or "",
+        model=step.model or phase.model,
+        score=step.score,
+        cost=attempts.total_cost(calls),
+        tokens=attempts.total_tokens(calls),
+        retries=answers - 1,
+        seconds=time.monotonic() - begun,
+    )
+    await store.write(partial(record, decision=_decision(text, step, answered)))
+    if isinstance(step, attempts.Fail) and step.text is None:
+        raise EngineError(502, "model_error", f"{phase.name}: {step.error}")
+    return answered
+
+
+def _decision(text: str, outcome: attempts.Keep | attempts.Fail, answered: _Answered) -> RoutingDecision:
+    return RoutingDecision(
         id=f"dec_{secrets.token_urlsafe(12)}",
         prompt_hash=f"{hashlib.sha256(text.encode()).hexdigest()[:HASH_CHARS]}...",
         prompt_length=len(text),
-        retry_count=0,
+        executed_model=answered.model,
+        total_cost=answered.cost,
+        successful=isinstance(outcome, attempts.Keep),
+        retry_count=answered.retries,
+        validation_score=answered.score,
+        latency_ms=round(answered.seconds * 1000),
         created_at=clock.now(),
     )
-    try:
-        answer = await answerers.of(phase).answer(phase, text)
-    except (AnswerError, CutOffError) as failure:
-        cost = failure.cost if isinstance(failure, AnswerError) else None
-        known = {"executed_model": phase.model, "total_cost": cost, "successful": False}
-        await _keep(decision, known, begun, store)
-        raise EngineError(502, "model_error", f"{phase.name}: {failure}") from failure
-    known = {"executed_model": answer.model, "total_cost": answer.cost, "successful": True}
-    return _Answered(answer, await _keep(decision, known, begun, store))
-
-
-async def _keep(decision: RoutingDecision, known: Mapping[str, object], begun: float, store: Store) -> float:
-    seconds = time.monotonic() - begun
-    ended = decision.model_copy(update={**known, "latency_ms": round(seconds * 1000)})
-    await store.write(partial(record, decision=ended))
-    return seconds
 
 
 def _phase_answer(phase: PhaseConfig, answered: _Answered) -> PhaseAnswer:
     return PhaseAnswer(
         phase=phase.name,
-        response=answered.answer.text,
-        model=answered.answer.model,
+        response=answered.text,
+        model=answered.model,
         metadata=PhaseMetadata(
-            cost=answered.answer.cost, processing_time=round(answered.seconds, 3), cache_hit=False
+            cost=answered.cost, processing_time=round(answered.seconds, 3), cache_hit=False
         ),
     )

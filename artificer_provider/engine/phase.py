@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from artificer_provider.engine import attempts, calls
-from artificer_provider.engine.answering.base import AnswerError, CutOffError
+from artificer_provider.engine.calling import answers_worth_asking, make_call, score_to_reach
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -73,7 +71,7 @@ class PhaseRun:
             begun = await self._store.write(partial(calls.begin, place=place, rules=self._rules))
             if begun is None:
                 return
-            ended = await _made(self._answerer, self._phase, begun)
+            ended = await make_call(self._answerer, self._phase, begun.text, begun.step)
             if ended.error is not None:
                 log.warning("phase %r, item %d: %s", self._phase.name, item_index, ended.error)
             pause = await self._store.write(partial(calls.end, place=place, ended=ended, rules=self._rules))
@@ -87,40 +85,9 @@ class PhaseRun:
 
 
 def _rules(plan: Plan, phase: PhaseConfig, answerer: Answerer) -> attempts.Rules:
-    validation = phase.validation
-    min_score = None
-    if validation is not None and validation.enabled:
-        min_score = attempts.DEFAULT_MIN_SCORE if validation.min_score is None else validation.min_score
     return attempts.Rules(
         max_retries=plan.max_retries,
         in_doubt=plan.doubt_policy,
-        min_score=min_score,
-        max_answers=1 if answerer.is_deterministic else attempts.MAX_ANSWERS,
-    )
-
-
-async def _made(answerer: Answerer, phase: PhaseConfig, begun: calls.Begun) -> attempts.Call:
-    """Make one call, and tell how it ended: what a model trips over is its item's trouble, not the job's."""
-    asked, started = begun.step.asked, time.monotonic()
-    try:
-        call = await _answered(answerer, phase, begun)
-    except CutOffError as cut:
-        call = attempts.Call(asked, attempts.Ending.CUT, error=str(cut))
-    except AnswerError as failure:
-        call = attempts.Call(
-            asked, attempts.Ending.FAILED, error=str(failure), cost=failure.cost, tokens=failure.tokens
-        )
-    except Exception as fault:  # noqa: BLE001 - see above
-        call = attempts.Call(asked, attempts.Ending.FAILED, error=str(fault) or repr(fault))
-    return replace(call, duration_ms=round((time.monotonic() - started) * 1000))
-
-
-async def _answered(answerer: Answerer, phase: PhaseConfig, begun: calls.Begun) -> attempts.Call:
-    asked, ending = begun.step.asked, attempts.Ending.ANSWERED
-    if isinstance(begun.step, attempts.Judge):
-        score = await answerer.score(phase, begun.text, begun.step.answer)
-        return attempts.Call(asked, ending, score=score.value, cost=score.cost, tokens=score.tokens)
-    answer = await answerer.answer(phase, begun.text)
-    return attempts.Call(
-        asked, ending, text=answer.text, model=answer.model, cost=answer.cost, tokens=answer.tokens
+        min_score=score_to_reach(phase),
+        max_answers=answers_worth_asking(answerer),
     )

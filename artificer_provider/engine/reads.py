@@ -131,6 +131,18 @@ def waiting_items(connection: sqlite3.Connection, number: int, phase: int) -> li
     return [row["item_index"] for row in rows]
 
 
+def text_for(connection: sqlite3.Connection, number: int, item_index: int, phase: int) -> str | None:
+    """Read what a phase is given for an item; None when there is none: the phase before gave no answer."""
+    if phase == 0:
+        query = "SELECT input FROM items WHERE job = ? AND item_index = ?"
+        row = connection.execute(query, (number, item_index)).fetchone()
+    else:
+        query = """SELECT output FROM answers WHERE job = ? AND item_index = ? AND phase = ?
+                     AND error IS NULL"""
+        row = connection.execute(query, (number, item_index, phase - 1)).fetchone()
+    return None if row is None else row[0]
+
+
 def results(connection: sqlite3.Connection, job_id: str, offset: int, limit: int) -> Iterator[BatchJobResult]:
     """
     Read the items' rows in their order, one at a time: a job can be larger than memory.

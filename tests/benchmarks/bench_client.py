@@ -7,7 +7,6 @@ import asyncio
 import inspect
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,10 @@ from servers import serving
 JOB = {"id": "job_1", "name": "n", "status": "RUNNING", "totalItems": 10, "completedItems": 3}
 PROCESSED = {"text": "", "metadata": {"pages": 1, "method": "direct"}}
 ROWS, ROW_CHARS = 10_000, 10_240
+PROSE = (
+    'The committee noted that "revenue grew by four per cent", although costs rose faster than planned, '
+    "and asked for a revised forecast before the end of the quarter; nobody objected.\n"
+)
 AT_ONCE, BOUND = 1_000, 32
 RUNS = int(os.environ.get("ARTIFICER_BENCH_RUNS", "5"))
 
@@ -145,16 +148,16 @@ async def _longest_hold(beat: float = 0.002) -> float:
 
 
 def lines_of_an_endpoint() -> list[int]:
-    """Count the lines of each endpoint that takes an id, without its docstring."""
-    from artificer_provider.client.resources import batch, orchestration
+    """Count the lines of each endpoint that takes an id and nothing else, without its docstring."""
+    from artificer_provider.client.resources import batch
 
     found = []
-    for module in (batch, orchestration):
-        for node in ast.walk(ast.parse(inspect.getsource(module))):
-            if isinstance(node, ast.FunctionDef) and any(
-                isinstance(d, ast.Name) and d.id == "endpoint" for d in node.decorator_list
-            ):
-                doc = node.body[0]
+    for node in ast.walk(ast.parse(inspect.getsource(batch))):
+        if isinstance(node, ast.FunctionDef) and any(
+            isinstance(d, ast.Name) and d.id == "endpoint" for d in node.decorator_list
+        ):
+            doc = node.body[0]
+            if [argument.arg for argument in node.args.args + node.args.kwonlyargs] == ["self", "job_id"]:
                 found.append(1 + node.end_lineno - node.lineno + 1 - (doc.end_lineno - doc.lineno + 1))  # type: ignore[operator]
     return found
 
@@ -183,7 +186,7 @@ def report() -> int:
     lines = lines_of_an_endpoint()
     goals.at_most(
         "lines of an endpoint without docstring",
-        statistics.median(lines),
+        max(lines),
         6,
         "lines",
         f"(all: {sorted(lines)})",
@@ -226,7 +229,7 @@ def _iterations(goals: Goals, scratch: Path) -> None:
     with array.open("w") as as_array, lines.open("w") as as_lines:
         as_array.write("[")
         for index in range(ROWS):
-            text = f"{index} " + "lorem ipsum dolor sit amet " * (ROW_CHARS // 27)
+            text = f"{index} " + PROSE * (ROW_CHARS // len(PROSE))
             said = json.dumps(
                 {**row, "itemIndex": index, "input": text, "output": text, "phaseOutputs": {"p": "x"}}
             )

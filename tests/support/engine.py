@@ -30,9 +30,9 @@ def clean_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
 class Engine:
     """One engine process, and a client that talks to it."""
 
-    def __init__(self, data: Path, environment: Mapping[str, str], options: Sequence[str] = ()) -> None:
+    def __init__(self, data: Path, environment: Mapping[str, str], arguments: Sequence[str] = ()) -> None:
         self.data = data
-        self.options = list(options)
+        self.arguments = arguments
         self.environment = dict(environment)
         self.log = data.parent / f"{data.name}.log"
         self.start()
@@ -40,7 +40,7 @@ class Engine:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*ENGINE, "--port", "0", "--data", str(self.data), *self.options],
+                [*ENGINE, "--port", "0", "--data", str(self.data), *self.arguments],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -97,10 +97,10 @@ class Engine:
 
 @contextmanager
 def running_engine(
-    data: Path, environment: Mapping[str, str] | None = None, options: Sequence[str] = ()
+    data: Path, environment: Mapping[str, str] | None = None, arguments: Sequence[str] = ()
 ) -> Iterator[Engine]:
-    """Run an engine, and end it whatever happens."""
-    engine = Engine(data, environment or {}, options)
+    """Run an engine, with what else is on its command line, and end it whatever happens."""
+    engine = Engine(data, environment or {}, arguments)
     try:
         yield engine
     finally:

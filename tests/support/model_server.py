@@ -8,6 +8,8 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from support.waiting import wait_until
+
 
 class _Listener(ThreadingHTTPServer):
     daemon_threads = True
@@ -59,6 +61,16 @@ class ModelServer:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+    def forget(self) -> None:
+        """Let all that is held back go, and begin anew."""
+        self.open.set()
+        self.delay = 0.0
+        wait_until(lambda: self.in_flight == 0, "nothing is asked any more")
+        for kept in (self.calls, self.answered, self.headers):
+            kept.clear()
+        for told in (self.failures, self.cuts, self.replies, self.scores):
+            told.clear()
 
     def texts(self) -> list[str]:
         """What was asked, call by call."""

@@ -159,7 +159,7 @@ def test_an_engine_that_cannot_start_is_one_clear_sentence(temporary: Path) -> N
 
     problem = next(line for line in demo.output.splitlines() if line.startswith("The demo failed: "))
     assert "`artificer engine` ended by itself with exit code 2" in problem
-    assert "ARTIFICER_ENGINE_LLM_URL is no http(s) address." in problem
+    assert "ARTIFICER_ENGINE_LLM_URL is no http(s) address" in problem
     assert "Traceback" not in demo.output
     assert demo.processes() == []
     [home] = demo.homes

@@ -59,7 +59,7 @@ class RestDialect:
         of_row = adapter(rows.row)
         if content_type.partition(";")[0].strip().lower() == NDJSON:
             return NdjsonRows(of_row.validate_json, doing=request.doing, job_id=request.job_id)
-        return JsonRows(of_row.validate_python, doing=request.doing, job_id=request.job_id)
+        return JsonRows(of_row.validate_json, doing=request.doing, job_id=request.job_id)
 
 
 def write(rest: Rest, timeout: float | None = None) -> WireRequest:

@@ -129,11 +129,13 @@ class TrpcDialect:
 
     def row_parser(self, rows: RowsOf[T], request: Request[Any], content_type: str) -> Rows[T]:
         """Make what reads rows while they arrive."""
+        from pydantic_core import from_json
+
         from artificer_provider.client._rows import JsonRows
 
         of_row = adapter(rows.row)
         return JsonRows(
-            lambda row: of_row.validate_python(rows.trpc_read(row)),
+            lambda raw: of_row.validate_python(rows.trpc_read(from_json(raw))),
             doing=request.doing,
             job_id=request.job_id,
             path=("result", "data", "json", *rows.trpc_rows),

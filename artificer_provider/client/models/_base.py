@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 from pydantic.alias_generators import to_camel
 
 if TYPE_CHECKING:
@@ -25,6 +25,12 @@ else:
     #: A moment, a :class:`pendulum.DateTime` in Python.
     Instant = Annotated[datetime, AfterValidator(_instant)]
 
+#: For a field that has a value though the engine says ``null``, which over ``trpc`` means that it says
+#: nothing (WIRE §2). On the field, not on the model: looking at whole rows would take half as long again.
+NULL_IS_EMPTY_DICT = BeforeValidator(lambda said: {} if said is None else said)
+NULL_IS_EMPTY_LIST = BeforeValidator(lambda said: [] if said is None else said)
+NULL_IS_ZERO = BeforeValidator(lambda said: 0 if said is None else said)
+
 #: Names that camelCase alone would spell in another way than the engine does.
 _WIRE_NAMES = {
     "use_rag": "useRAG",
@@ -43,17 +49,6 @@ class Reply(BaseModel):
     """What an engine says. Fields we do not know are kept, never an error: it may be newer than we are."""
 
     model_config = ConfigDict(alias_generator=wire_name, populate_by_name=True, extra="allow", frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _absent_for_null(cls, said: object) -> object:
-        """Take a null for an absent field: over ``trpc`` both are written so (WIRE §2)."""
-        if not isinstance(said, dict):
-            return said
-        fields = cast("dict[str, object]", said)
-        if None in fields.values():
-            return {name: value for name, value in fields.items() if value is not None}
-        return fields
 
 
 class Payload(BaseModel):

@@ -8,7 +8,14 @@ from pydantic import AfterValidator, Field, JsonValue, StringConstraints
 
 from artificer_provider.client import limits
 from artificer_provider.client.apologies import is_apology
-from artificer_provider.client.models._base import Instant, Payload, Reply
+from artificer_provider.client.models._base import (
+    NULL_IS_EMPTY_DICT,
+    NULL_IS_EMPTY_LIST,
+    NULL_IS_ZERO,
+    Instant,
+    Payload,
+    Reply,
+)
 from artificer_provider.client.states import InDoubt, ItemStatus, JobStatus
 
 
@@ -88,8 +95,8 @@ class BatchJob(Reply):
     status: JobStatus
     project_id: str | None = None
     total_items: int
-    completed_items: int = 0
-    failed_items: int = 0
+    completed_items: Annotated[int, NULL_IS_ZERO] = 0
+    failed_items: Annotated[int, NULL_IS_ZERO] = 0
     current_phase: str | None = None
     cost_incurred: float | None = None
     tokens_used: int | None = None
@@ -124,10 +131,10 @@ class BatchJobResult(Reply):
     metadata: dict[str, JsonValue] | None = None
     status: ItemStatus
     output: str | None = None
-    phase_outputs: dict[str, str] = Field(default_factory=dict[str, str])
-    phase_models: dict[str, str] = Field(default_factory=dict[str, str])
-    phase_scores: dict[str, float] = Field(default_factory=dict[str, float])
-    errors: list[ItemError] = Field(default_factory=list[ItemError])
+    phase_outputs: Annotated[dict[str, str], NULL_IS_EMPTY_DICT] = Field(default_factory=dict[str, str])
+    phase_models: Annotated[dict[str, str], NULL_IS_EMPTY_DICT] = Field(default_factory=dict[str, str])
+    phase_scores: Annotated[dict[str, float], NULL_IS_EMPTY_DICT] = Field(default_factory=dict[str, float])
+    errors: Annotated[list[ItemError], NULL_IS_EMPTY_LIST] = Field(default_factory=list[ItemError])
     cost_incurred: float | None = None
     tokens_used: int | None = None
     processing_time_ms: int | None = None
@@ -160,7 +167,7 @@ class BatchAnalytics(Reply):
     failed_items: int
     cost_incurred: float | None = None
     tokens_used: int | None = None
-    phases: list[PhaseAnalytics] = Field(default_factory=list[PhaseAnalytics])
+    phases: Annotated[list[PhaseAnalytics], NULL_IS_EMPTY_LIST] = Field(default_factory=list[PhaseAnalytics])
 
 
 class DeletedJob(Reply):
@@ -179,8 +186,8 @@ class JobChanges(Reply):
     :param has_more: whether there is more than fitted into this reply.
     """
 
-    jobs: list[BatchJob] = Field(default_factory=list[BatchJob])
-    deleted: list[DeletedJob] = Field(default_factory=list[DeletedJob])
+    jobs: Annotated[list[BatchJob], NULL_IS_EMPTY_LIST] = Field(default_factory=list[BatchJob])
+    deleted: Annotated[list[DeletedJob], NULL_IS_EMPTY_LIST] = Field(default_factory=list[DeletedJob])
     next_cursor: str
     has_more: bool = False
 

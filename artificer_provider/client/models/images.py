@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Base64Bytes, Field, StringConstraints
 
 from artificer_provider.client import limits
-from artificer_provider.client.models._base import Instant, Payload, Reply
+from artificer_provider.client.models._base import NULL_IS_EMPTY_DICT, Instant, Payload, Reply
 
 ContentType = Annotated[str, StringConstraints(min_length=1)]
 
@@ -68,7 +68,7 @@ class OcrResult(Reply):
 
     text: str
     confidence: float | None = None
-    metadata: OcrMetadata = Field(default_factory=OcrMetadata)
+    metadata: Annotated[OcrMetadata, NULL_IS_EMPTY_DICT] = Field(default_factory=OcrMetadata)
 
 
 class AnalysisDetails(Reply):
@@ -83,7 +83,7 @@ class ImageAnalysis(Reply):
     """What is in an image, in words."""
 
     description: str
-    details: AnalysisDetails = Field(default_factory=AnalysisDetails)
+    details: Annotated[AnalysisDetails, NULL_IS_EMPTY_DICT] = Field(default_factory=AnalysisDetails)
 
 
 class PdfMetadata(Reply):

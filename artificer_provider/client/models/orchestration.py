@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from artificer_provider.client import limits
-from artificer_provider.client.models._base import Instant, Payload, Reply
+from artificer_provider.client.models._base import NULL_IS_EMPTY_DICT, Instant, Payload, Reply
 from artificer_provider.client.models.batch import ValidationConfig
 
 Query = Annotated[str, StringConstraints(min_length=1, max_length=limits.MAX_QUERY_CHARS)]
@@ -82,7 +82,7 @@ class PhaseAnswer(Reply):
     phase: str
     response: str
     model: str | None = None
-    metadata: PhaseMetadata = Field(default_factory=PhaseMetadata)
+    metadata: Annotated[PhaseMetadata, NULL_IS_EMPTY_DICT] = Field(default_factory=PhaseMetadata)
 
 
 class ProcessedTextMetadata(Reply):
@@ -97,7 +97,9 @@ class ProcessedText(Reply):
     """The phases' answers, in their order."""
 
     chain_results: list[PhaseAnswer]
-    metadata: ProcessedTextMetadata = Field(default_factory=ProcessedTextMetadata)
+    metadata: Annotated[ProcessedTextMetadata, NULL_IS_EMPTY_DICT] = Field(
+        default_factory=ProcessedTextMetadata
+    )
 
 
 class ChainChat(Payload):
@@ -130,7 +132,7 @@ class ChainMessage(Reply):
     cost: float | None = None
     tokens: int | None = None
     conversation_title: str | None = None
-    chain_metadata: ChainMetadata = Field(default_factory=ChainMetadata)
+    chain_metadata: Annotated[ChainMetadata, NULL_IS_EMPTY_DICT] = Field(default_factory=ChainMetadata)
 
 
 class RoutingDecision(Reply):
@@ -158,7 +160,7 @@ class RoutingSummary(Reply):
     successful: int
     average_cost: float | None = None
     average_retries: float | None = None
-    model_distribution: dict[str, int] = Field(default_factory=dict[str, int])
+    model_distribution: Annotated[dict[str, int], NULL_IS_EMPTY_DICT] = Field(default_factory=dict[str, int])
 
 
 class RoutingAnalytics(Reply):

@@ -45,7 +45,7 @@ class AnswerError(Exception):
         self.tokens = tokens
 
 
-class CutOffError(Exception):
+class CutOffError(AnswerError):
     """The call was sent and no reply came: whether it was answered and billed, nobody here can say."""
 
 
@@ -76,7 +76,7 @@ class Answerer(Protocol):
         Say how well an answer does what a phase asks of a text, from 0 to 10.
 
         :raises AnswerError: when it cannot be said.
-        :raises CutOffError: when the reply may be there and did not arrive.
+        :raises CutOffError: when it may have been said and did not arrive.
         """
 
     async def close(self) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from artificer_provider.client.models.batch import PhaseConfig
-    from artificer_provider.engine.answering.base import Answerer
+    from artificer_provider.engine.answering.base import Answer, Answerer
     from artificer_provider.engine.answering.openai import LlmServer
 
 MAX_THREADS = 4
@@ -74,6 +74,15 @@ class Answerers:
         if answerer is None:
             raise UnknownModelError(f"{name!r} is not known here; known are {', '.join(self.names)}.")
         return answerer
+
+    async def answer(self, phase: PhaseConfig, text: str) -> Answer:
+        """
+        Answer one text, for who keeps no record of the call.
+
+        :raises AnswerError: when there is no answer.
+        :raises CutOffError: when there may be one that did not arrive.
+        """
+        return await self.of(phase).answer(phase, text)
 
     async def close(self) -> None:
         """Close the connections and end the threads; work not yet begun is dropped."""

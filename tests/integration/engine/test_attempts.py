@@ -115,6 +115,20 @@ def test_a_killed_call_fails_its_item_where_the_job_says_so(
     assert set(Counter(model_server.texts()).values()) == {1}
 
 
+def test_a_call_given_up_by_an_engine_that_was_told_to_stop_is_in_doubt(
+    llm_engine: Engine, model_server: ModelServer
+) -> None:
+    model_server.open.clear()
+    job_id = llm_engine.create(body(3))["id"]
+    wait_until(lambda: model_server.in_flight == 2, "two calls in flight")
+    assert llm_engine.end() == 0  # it waits for them, but not for ever
+    model_server.open.set()
+    llm_engine.start()
+    job = llm_engine.wait_for(job_id, "COMPLETED")
+    assert (job["completedItems"], job["inDoubt"]) == (3, 2)
+    assert Counter(model_server.texts()) == {"t0": 2, "t1": 2, "t2": 1}
+
+
 @pytest.mark.parametrize("action", ["pause", "cancel"])
 def test_what_a_killed_engine_was_at_is_in_doubt_also_in_a_job_that_no_longer_runs(
     llm_engine: Engine, model_server: ModelServer, action: str

@@ -71,6 +71,33 @@ def test_each_answer_leaves_a_decision_that_is_counted(engine: Engine) -> None:
     assert analytics(engine, conversationId="c1").decisions == []
 
 
+def test_an_answer_that_scores_too_low_is_asked_again_and_the_best_is_given(
+    llm_engine: Engine, model_server: ModelServer
+) -> None:
+    model_server.scores = {f">{QUERY}": ["3", "8"]}
+    result = ask(llm_engine, validationConfig={"enabled": True, "minScore": 6}).raise_for_status().json()
+    assert (result["validationScore"], result["retryCount"]) == (8, 1)
+    assert result["tokens"] == 40  # two answers and two scores
+    [decision] = analytics(llm_engine, limit=1).decisions
+    assert (decision.successful, decision.retry_count, decision.validation_score) == (True, 1, 8)
+
+
+def test_the_best_answer_is_given_with_its_score_though_none_scores_enough(
+    llm_engine: Engine, model_server: ModelServer
+) -> None:
+    model_server.scores = {f">{QUERY}": ["3", "5", "1"]}
+    result = ask(llm_engine, validationConfig={"enabled": True, "minScore": 6}).raise_for_status().json()
+    assert (result["validationScore"], result["retryCount"]) == (5, 2)
+    assert analytics(llm_engine, limit=1).decisions[0].successful is False
+
+
+def test_an_extractive_answer_is_scored_and_asked_for_once(engine: Engine) -> None:
+    body = {"taskType": "extract", "validationConfig": {"enabled": True, "minScore": 0}}
+    result = ask(engine, **body).raise_for_status().json()
+    assert 0 <= result["validationScore"] <= 10
+    assert result["retryCount"] == 0
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -79,7 +106,6 @@ def test_each_answer_leaves_a_decision_that_is_counted(engine: Engine) -> None:
         ({"query": "a\0b", "taskType": "extract"}, "query"),
         ({"useRAG": True}, "useRAG"),
         ({"projectId": "p1"}, "projectId"),
-        ({"validationConfig": {"enabled": True}}, "validationConfig"),
         ({"model": "gpt-99"}, "model"),
         ({"taskType": "dream"}, "taskType"),
         ({}, "taskType"),

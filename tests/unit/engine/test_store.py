@@ -155,6 +155,13 @@ async def test_a_transaction_that_is_lost_fails_every_change_in_it(store: Store)
     assert revision == (2 if results[0] == 1 else 1)  # a change is kept, or its caller was told otherwise
 
 
+async def test_a_closed_store_refuses_a_change_rather_than_keep_its_caller_waiting(tmp_path: Path) -> None:
+    store = Store(tmp_path / "engine.sqlite3")
+    store.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        await store.write(clock.next_revision)
+
+
 async def test_a_call_under_way_is_in_doubt_once_and_its_item_goes_on(store: Store) -> None:
     job_id = await create(store)
     await store.write(partial(calls.begin, place=place(0), rules=RULES))

@@ -1,0 +1,59 @@
+"""Our clients of our engines."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from support.shared import HONEST
+from support.wires import KINDS, REST, WIRES, open_client
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from support.engine import Engine
+    from support.shared import EngineWith
+    from support.wires import Wire
+
+    from artificer_provider.client import Artificer
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_tls_context() -> Iterator[None]:
+    """Many clients of loopback servers share one context: each would take a tenth of a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(httpx._transports.default, "create_ssl_context", cache(httpx.create_ssl_context))
+        yield
+
+
+@pytest.fixture(scope="session", params=WIRES.values(), ids=WIRES)
+def wire(request: pytest.FixtureRequest) -> Wire:
+    found: Wire = request.param
+    return found
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which of the two clients a test runs with."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def honest(engine_with: EngineWith) -> Engine:
+    return engine_with(HONEST)
+
+
+@pytest.fixture(scope="session")
+def client(kind: str, wire: Wire, honest: Engine) -> Iterator[Artificer]:
+    """Either client, on each wire."""
+    with open_client(kind, honest.url, wire) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def rest(kind: str, honest: Engine) -> Iterator[Artificer]:
+    """Either client, on the wire that carries all."""
+    with open_client(kind, honest.url, REST) as opened:
+        yield opened

@@ -1,0 +1,47 @@
+"""An asynchronous client that is waited for, so that one test serves both clients."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import AsyncGenerator, Iterator
+
+
+class Blocking:
+    """
+    Stands for an object of an asynchronous client, with its nouns and its calls.
+
+    :param runner: the event loop that the client lives on.
+    """
+
+    def __init__(self, target: object, runner: asyncio.Runner) -> None:
+        self._target = target
+        self._runner = runner
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._target, name)
+        if not callable(found):
+            return Blocking(found, self._runner)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            made = found(*args, **kwargs)
+            if inspect.iscoroutine(made):
+                return self._runner.run(made)
+            return self._iterated(made) if inspect.isasyncgen(made) else Blocking(made, self._runner)
+
+        return call
+
+    def _iterated(self, generator: AsyncGenerator[Any]) -> Iterator[Any]:
+        async def step() -> tuple[Any, ...]:
+            async for value in generator:
+                return (value,)
+            return ()
+
+        try:
+            while found := self._runner.run(step()):
+                yield found[0]
+        finally:
+            self._runner.run(generator.aclose())

@@ -1,0 +1,74 @@
+"""Our clients, on each of the wires that our engine speaks."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from artificer_provider.client import Artificer, AsyncArtificer
+from support.blocking import Blocking
+from support.shared import API_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from artificer_provider.client.models.batch import BatchJob
+
+UNPACED = 100_000  # calls a minute
+
+
+@dataclass(frozen=True)
+class Wire:
+    """
+    :param path: what stands behind the engine's address in the base URL.
+    """
+
+    dialect: str
+    path: str = ""
+
+    @property
+    def is_trpc(self) -> bool:
+        return self.dialect == "trpc"
+
+    def unsaid(self, *fields: str) -> set[str]:
+        """Give the fields of which only ``rest`` says something."""
+        return set(fields) if self.is_trpc else set()
+
+
+REST, TRPC, TRPC_OF_NEXT = Wire("rest"), Wire("trpc"), Wire("trpc", "/api/trpc")
+WIRES = {"rest": REST, "trpc": TRPC, "trpc at api/trpc": TRPC_OF_NEXT, "auto": Wire("auto")}
+KINDS = ("sync", "async")
+
+
+@contextmanager
+def open_client(kind: str, url: str, wire: Wire = TRPC, **options: Any) -> Iterator[Artificer]:
+    """
+    Open a client of either kind, to be used as a synchronous one.
+
+    :param url: the engine's address.
+    """
+    given = {"retries": 0, "rate_budget": UNPACED, "api_key": API_KEY, **options}
+    given |= {"base_url": url + wire.path, "dialect": wire.dialect}
+    if kind == "sync":
+        with Artificer(**given) as client:
+            yield client
+        return
+    with asyncio.Runner() as runner:
+
+        async def made() -> AsyncArtificer:
+            return AsyncArtificer(**given)
+
+        client = runner.run(made())
+        yield cast("Artificer", Blocking(client, runner))
+        runner.run(client.aclose())
+
+
+def unsaid_of(found: object, *fields: str) -> set[str]:
+    """Give those of the fields that are None."""
+    return {name for name in fields if getattr(found, name) is None}
+
+
+def finished(client: Artificer, job_id: str) -> BatchJob:
+    return client.batch.wait(job_id, timeout=30, poll_interval=0.02)
