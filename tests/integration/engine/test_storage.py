@@ -14,6 +14,7 @@ from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import pytest
 from support.engine import clean_environment, running_engine
 from support.waiting import wait_until
 

@@ -9,6 +9,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+import pytest
 from support.quirks import ONE_PHASE, body, made_pending, quirk_or_not, with_and_without
 from support.trpc import Trpc, error_of
 
