@@ -24,7 +24,7 @@ from artificer_provider.client._line import Line
 from artificer_provider.client._retry import Outcome, Patience, RowStream, attempts
 from artificer_provider.client._settings import Options, Seconds, address
 from artificer_provider.client._transport import AsyncPools, Call, Pools
-from artificer_provider.client.dialects.detect import DETECTING, detect
+from artificer_provider.client.dialects.detect import detect, detecting
 from artificer_provider.client.errors import ArtificerConnectionError, ArtificerError
 from artificer_provider.client.resources import Resources
 
@@ -118,7 +118,7 @@ class Artificer(_Made["httpx.Client", Pools], Resources[Client], Client):
     def send(self, request: Request[T]) -> T:
         """Make one call, again where that is allowed, and return what it brings."""
         patience = self._begin()
-        steps = attempts(request, self._dialect(patience), patience)
+        steps = attempts(request, self._dialect(request, patience), patience)
         return _drive(steps, lambda wire: self._exchange(self._call(request, wire, patience)))
 
     def run(self, steps: Flow[T]) -> T:
@@ -149,13 +149,14 @@ class Artificer(_Made["httpx.Client", Pools], Resources[Client], Client):
     ) -> None:
         self.close()
 
-    def _dialect(self, patience: Patience) -> Dialect:
+    def _dialect(self, asked: Request[Any], patience: Patience) -> Dialect:
         if (known := self._line.dialect) is not None:
             return known
         with self._pools.lock:
             if (known := self._line.dialect) is None:
                 known = self._line.dialect = _drive(
-                    detect(patience), lambda wire: self._exchange(self._call(DETECTING, wire, patience))
+                    detect(asked, patience),
+                    lambda wire: self._exchange(self._call(detecting(asked), wire, patience)),
                 )
             return known
 
@@ -167,7 +168,7 @@ class Artificer(_Made["httpx.Client", Pools], Resources[Client], Client):
 
     def _rows(self, rows: RowsOf[T]) -> Iterator[T]:
         patience = self._begin()
-        stream = RowStream(rows, self._dialect(patience), patience)
+        stream = RowStream(rows, self._dialect(rows.at(rows.offset), patience), patience)
         while True:
             call = self._call(stream.request, stream.wire(), patience)
             try:
@@ -206,7 +207,7 @@ class AsyncArtificer(_Made["httpx.AsyncClient", AsyncPools], Resources[AsyncClie
         patience = self._begin()
         # A call that waits for its turn has cost the event loop nothing yet.
         async with self._pools.in_flight:
-            steps = attempts(request, await self._dialect(patience), patience)
+            steps = attempts(request, await self._dialect(request, patience), patience)
             return await _adrive(steps, lambda wire: self._exchange(self._call(request, wire, patience)))
 
     async def run(self, steps: Flow[T]) -> T:
@@ -243,13 +244,14 @@ class AsyncArtificer(_Made["httpx.AsyncClient", AsyncPools], Resources[AsyncClie
     ) -> None:
         await self.aclose()
 
-    async def _dialect(self, patience: Patience) -> Dialect:
+    async def _dialect(self, asked: Request[Any], patience: Patience) -> Dialect:
         if (known := self._line.dialect) is not None:
             return known
         async with self._pools.lock:
             if (known := self._line.dialect) is None:
                 known = self._line.dialect = await _adrive(
-                    detect(patience), lambda wire: self._exchange(self._call(DETECTING, wire, patience))
+                    detect(asked, patience),
+                    lambda wire: self._exchange(self._call(detecting(asked), wire, patience)),
                 )
             return known
 
@@ -261,7 +263,7 @@ class AsyncArtificer(_Made["httpx.AsyncClient", AsyncPools], Resources[AsyncClie
 
     async def _rows(self, rows: RowsOf[T]) -> AsyncGenerator[T]:
         patience = self._begin()
-        stream = RowStream(rows, await self._dialect(patience), patience)
+        stream = RowStream(rows, await self._dialect(rows.at(rows.offset), patience), patience)
         while True:
             call = self._call(stream.request, stream.wire(), patience)
             try:

@@ -47,6 +47,8 @@ START_TIMEOUT = 5.0
 #: How long a start that brought no answer is looked after; the engine shows it within some 12 ms (WIRE §5).
 START_SHOWS_WITHIN = 10.0
 FIRST_LOOK = 0.5
+#: How much of a name an error tells.
+TOLD_NAME_CHARS = 60
 DEFAULT_POLL_INTERVAL = 5.0
 
 # What the type checkers cannot call a `type`: a job, or nothing.
@@ -64,7 +66,7 @@ def create(  # noqa: PLR0917 - as the endpoint's arguments
     idempotency_key: str | None,
     **forced: bool,
 ) -> Request[BatchJob]:
-    doing = f"creating the batch job {name!r}"
+    doing = f"creating the batch job {str(name)[:TOLD_NAME_CHARS]!r}"
     body = checked(
         CreateBatchJob, doing, name=name, items=items, phases=phases, options=options, project_id=project_id
     )

@@ -139,7 +139,7 @@ def test_a_site_that_is_no_engine_is_told_so_with_what_it_said(server: ScriptedS
     server.otherwise = SITE
     with (
         Artificer(base_url=server.url, retries=3) as client,
-        pytest.raises(ReplyError, match=r"No engine answers here.*Welcome to our shop.*base URL") as caught,
+        pytest.raises(ReplyError, match=r"no engine answers here.*Welcome to our shop.*base URL") as caught,
     ):
         client.health()
     assert server.paths == ["/openapi.json", "/auth.public", "/api/trpc/auth.public"]
@@ -149,7 +149,7 @@ def test_a_site_that_is_no_engine_is_told_so_with_what_it_said(server: ScriptedS
 async def test_a_site_that_is_no_engine_is_told_so_to_the_async_client_too(server: ScriptedServer) -> None:
     server.otherwise = SITE
     async with AsyncArtificer(base_url=server.url) as client:
-        with pytest.raises(ReplyError, match="No engine answers here"):
+        with pytest.raises(ReplyError, match="no engine answers here"):
             await client.health()
 
 
@@ -171,7 +171,7 @@ def test_a_gateway_whose_engine_stays_away_is_no_finding(
     monkeypatch.setattr("artificer_provider.client._retry.FIRST_DELAY", 0.01)
     server.will_answer(Reply(502), Reply(502))
     with Artificer(base_url=server.url, retries=1) as client:
-        with pytest.raises(ServerError, match=r"asking which dialect the engine speaks.*HTTP 502"):
+        with pytest.raises(ServerError, match=r"looking up job j1.*HTTP 502"):
             client.batch.get("j1")
         server.otherwise = EMBEDDED
         assert client.batch.get("j1").status == "RUNNING"
@@ -180,10 +180,19 @@ def test_a_gateway_whose_engine_stays_away_is_no_finding(
 def test_nothing_that_listens_is_a_connection_error() -> None:
     with (
         Artificer(base_url="http://127.0.0.1:9", retries=0) as client,
-        pytest.raises(ArtificerConnectionError, match=r"asking which dialect.*cannot be reached") as caught,
+        pytest.raises(ArtificerConnectionError, match=r"looking up job j1.*cannot be reached") as caught,
     ):
         client.batch.get("j1")
     assert not caught.value.sent
+    assert caught.value.job_id == "j1"
+
+
+def test_of_a_call_that_waited_in_vain_for_the_dialect_nothing_was_sent(server: ScriptedServer) -> None:
+    server.otherwise = lambda _: Reply(delay=2)
+    with Artificer(base_url=server.url, timeout=0.1, retries=0) as client:
+        with pytest.raises(ArtificerTimeoutError) as caught:
+            client.batch.pause("j1")
+        assert not caught.value.sent
 
 
 def test_asking_is_part_of_the_deadline(server: ScriptedServer) -> None:
