@@ -105,7 +105,7 @@ def test_a_row_without_an_end_is_cut_off(
 ) -> None:
     reply = Reply(pieces=endless(piece, beginning), headers={"Content-Type": kind})
     growth, said = grown(server, "rows", reply, 16 * MEBIBYTE)
-    assert said.startswith("ReplyError: Failed fetching the rows of job j1: row 0 ")
+    assert said.startswith("ReplyError: Failed fetching the rows of job j1: ")
     assert growth < 160
     assert server.hung_up.wait(5)
 
