@@ -341,9 +341,7 @@ def test_rows_go_on_where_they_were_cut(server: ScriptedServer, patient: Artific
     server.otherwise = cutting(9, 4)
     assert [found.item_index for found in patient.batch.iter_results("j1")] == list(range(9))
     offsets = [int(path.rpartition("=")[2]) for path in server.paths]
-    assert (
-        offsets[1] == offsets[2] >= 3
-    )  # but for the last, no row that came is asked for again
+    assert offsets[1] == offsets[2] >= 3  # but for the last, no row that came is asked for again
 
 
 def test_rows_of_a_deployed_engine_are_asked_for_anew_and_given_once(
