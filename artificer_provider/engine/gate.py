@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 # Whether it is well, and what its contract is, which anybody can read in the repository.
-OPEN_PATHS = re.compile(r"/health|/openapi\.json|/docs(/.*)?")
+OPEN_PATHS = re.compile(r"(/api)?/health|/openapi\.json|/docs(/.*)?")
 _HOST = re.compile(r"\[(?P<six>[0-9A-Fa-f:.]+)\](:\d+)?|(?P<name>[^:]*)(:\d+)?")
 #: Seconds; a person has to make room on the disk first.
 RETRY_AFTER = "30"

@@ -26,9 +26,7 @@ def shared_models() -> Iterator[ModelServer]:
 
 
 @pytest.fixture(scope="session")
-def engine_with(
-    tmp_path_factory: pytest.TempPathFactory, shared_models: ModelServer
-) -> Iterator[EngineWith]:
+def engine_with(tmp_path_factory: pytest.TempPathFactory, shared_models: ModelServer) -> Iterator[EngineWith]:
     """Give the engine that has these quirks, started when first asked for; with none it is honest."""
     folder = tmp_path_factory.mktemp("shared")
     prices = folder / "models.toml"

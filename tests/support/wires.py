@@ -61,8 +61,10 @@ def open_client(kind: str, url: str, wire: Wire = TRPC, **options: Any) -> Itera
             return AsyncArtificer(**given)
 
         client = runner.run(made())
-        yield cast("Artificer", Blocking(client, runner))
-        runner.run(client.aclose())
+        try:
+            yield cast("Artificer", Blocking(client, runner))
+        finally:
+            runner.run(client.aclose())
 
 
 def unsaid_of(found: object, *fields: str) -> set[str]:

@@ -13,6 +13,7 @@ from artificer_provider.client.dialects.wire import (
     adapter,
     json_content,
     not_of_this_api,
+    place_of,
     seconds_to_wait,
     status_error,
 )
@@ -87,8 +88,7 @@ def read(request: Request[T], reply: WireReply) -> T:
         return adapter(request.into).validate_json(reply.content or b"null")
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise not_of_this_api(request, reply, where, first["msg"]) from None
+        raise not_of_this_api(request, reply, place_of(first["loc"]), first["msg"]) from None
 
 
 def read_refusal(content: bytes | bytearray) -> Refusal | None:

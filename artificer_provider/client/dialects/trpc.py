@@ -18,6 +18,7 @@ from artificer_provider.client.dialects.wire import (
     adapter,
     json_content,
     not_of_this_api,
+    place_of,
     seconds_to_wait,
     status_error,
 )
@@ -112,7 +113,7 @@ class TrpcDialect:
             where, problem = "the answer", f"{type(error).__name__}: {error}"
             if isinstance(error, ValidationError):
                 first = error.errors(include_url=False, include_input=False)[0]
-                where, problem = ".".join(str(part) for part in first["loc"]), first["msg"]
+                where, problem = place_of(first["loc"]), first["msg"]
             raise not_of_this_api(request, reply, where, problem) from None
 
     def refusal(self, request: Request[Any], reply: WireReply, now: datetime) -> StatusError:
@@ -222,8 +223,7 @@ def _issues(message: str) -> list[str]:
     try:
         issues: list[Json] = json.loads(message)
         return [
-            f"{'.'.join(map(str, issue.get('path') or [])) or 'the input'}: {issue.get('message')}"
-            for issue in issues
+            f"{place_of(issue.get('path') or []) or 'the input'}: {issue.get('message')}" for issue in issues
         ]
     except (ValueError, TypeError, AttributeError, RecursionError):
         return []

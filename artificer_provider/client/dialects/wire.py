@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 from artificer_provider.client.errors import ConfigurationError, ReplyError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from pydantic import TypeAdapter
@@ -158,6 +158,11 @@ def adapter(into: type[T]) -> TypeAdapter[T]:
     if found is None:
         found = _ADAPTERS[into] = TypeAdapter(into)
     return found
+
+
+def place_of(path: Iterable[object]) -> str:
+    """Write where something stands as people do: ``items[3].input``."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
 
 
 def not_of_this_api(request: Request[Any], reply: WireReply, where: str, problem: str) -> ReplyError:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from pydantic import ValidationError
 
+from artificer_provider.client.dialects.wire import place_of
 from artificer_provider.client.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def checked(model: type[M], doing: str, /, **fields: object) -> M:
     try:
         return model.model_validate(fields)
     except ValidationError as error:
-        found = [(_where(p["loc"]), p["msg"]) for p in error.errors(include_url=False, include_input=False)]
+        found = [(place_of(p["loc"]), p["msg"]) for p in error.errors(include_url=False, include_input=False)]
         raise refused(doing, found) from None
 
 
@@ -81,8 +82,3 @@ def beyond(model: Payload, carried: frozenset[str], where: str = "") -> Iterator
     for name, field in type(model).model_fields.items():
         if name not in carried and getattr(model, name) is not None:
             yield f"{where}{field.alias or name}"
-
-
-def _where(loc: tuple[int | str, ...]) -> str:
-    """Write a place as people do: ``items[3].input``."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).lstrip(".")

@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 SMALL = 1024 * 1024
 IDLE_SECONDS = 5
-_PAGES = ("/health", "/openapi.json")
+_HEALTH = ("/health", "/api/health")
+_PAGES = (*_HEALTH, "/openapi.json")
 
 
 def called_everywhere(path: str) -> str | None:
-    """Take every path for a procedure's but those of the two pages (WIRE §10)."""
+    """Take every path for a procedure's but those of the pages (WIRE §10)."""
     return None if path in _PAGES else called(path) or path.removeprefix("/")
 
 
@@ -39,7 +40,7 @@ class DeployedPages:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or hand it on."""
         page = None
-        if scope["type"] == "http" and scope["path"] == "/health":
+        if scope["type"] == "http" and scope["path"] in _HEALTH:
             page = await self._health()
         elif scope["type"] == "http" and scope["path"] == "/openapi.json":
             page = _document()

@@ -73,9 +73,7 @@ def test_a_job_is_made_pending_and_looked_up(client: Artificer, wire: Wire, name
     assert (found.cost_incurred, found.tokens_used) == nothing
 
 
-def test_a_job_that_starts_by_itself_runs_at_once(
-    client: Artificer, models: ModelServer, name: str
-) -> None:
+def test_a_job_that_starts_by_itself_runs_at_once(client: Artificer, models: ModelServer, name: str) -> None:
     job = client.batch.create(name, ITEMS, PHASES)
     assert job.status is JobStatus.RUNNING
     assert finished(client, job.id).status is JobStatus.COMPLETED
@@ -167,9 +165,7 @@ def test_a_wait_whose_time_is_over_says_where_the_job_stands_and_can_be_taken_up
 
 def test_a_run_gives_every_row(client: Artificer, models: ModelServer, name: str) -> None:
     looks: list[BatchJob] = []
-    rows = client.batch.run(
-        name, ITEMS, PHASES, timeout=30, poll_interval=0.02, on_progress=looks.append
-    )
+    rows = client.batch.run(name, ITEMS, PHASES, timeout=30, poll_interval=0.02, on_progress=looks.append)
     assert [(row.item_index, row.output) for row in rows] == [(0, ">>one"), (1, ">>two"), (2, ">>three")]
     assert looks[-1].status is JobStatus.COMPLETED
     assert Counter(models.texts()) == ALL_ONCE
@@ -180,7 +176,12 @@ def test_a_run_whose_job_is_cancelled_is_a_failure_that_names_the_job(
 ) -> None:
     models.open.clear()
     rows = client.batch.run(
-        name, ITEMS, PHASES, timeout=30, on_progress=lambda job: honest.act(job.id, "cancel")
+        name,
+        ITEMS,
+        PHASES,
+        timeout=30,
+        poll_interval=0.02,
+        on_progress=lambda job: honest.act(job.id, "cancel"),
     )
     with pytest.raises(JobFailedError, match="is CANCELLED") as caught:
         next(iter(rows))

@@ -15,6 +15,7 @@ from support.scripted_server import Asked, Reply, ScriptedServer
 
 from artificer_provider.client import Artificer
 from artificer_provider.client._settings import user_agent
+from artificer_provider.client.dialects.wire import place_of
 from artificer_provider.client.errors import (
     ArtificerError,
     AuthenticationError,
@@ -166,7 +167,7 @@ def refuse(exchange: Exchange, found: object) -> None:
         assert said["message"] in str(found)
         return
     for issue in json.loads(said["message"]):
-        assert f"{'.'.join(map(str, issue['path']))}: {issue['message']}" in str(found)
+        assert f"{place_of(issue['path'])}: {issue['message']}" in str(found)
 
 
 def understand(exchange: Exchange, found: object) -> None:
