@@ -137,19 +137,21 @@ def test_rows_may_come_as_lines(server: ScriptedServer, client: Artificer) -> No
 
 
 def test_rows_are_given_while_they_arrive(server: ScriptedServer, client: Artificer) -> None:
-    gate = threading.Event()
+    whole = json.dumps([row(0), row(1)]).encode()
+    first_was_taken = threading.Event()
+    in_time: list[bool] = []
 
     def pieces() -> Iterator[bytes]:
-        yield b"[" + json.dumps(row(0)).encode() + b","
-        gate.wait(10)
-        yield json.dumps(row(1)).encode() + b"]"
+        yield whole[:-10]
+        in_time.append(first_was_taken.wait(10))
+        yield whole[-10:]
 
     server.will_answer(Reply(pieces=pieces()))
     rows = client.batch.iter_results("j1")
     assert next(rows).item_index == 0
-    assert not gate.is_set()
-    gate.set()
+    first_was_taken.set()
     assert [found.item_index for found in rows] == [1]
+    assert in_time == [True]
 
 
 def test_rows_that_nobody_wants_any_more_are_not_read(server: ScriptedServer, client: Artificer) -> None:

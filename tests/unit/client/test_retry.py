@@ -40,7 +40,7 @@ from artificer_provider.client.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 READ = {"text": "t", "metadata": {"pages": 1, "method": "direct"}}
@@ -325,12 +325,23 @@ async def test_an_async_document_that_cannot_be_read_again_is_not_sent_again(
     assert len(whole(server)) == 1
 
 
+def cutting(total: int, each: int) -> Callable[[Asked], Reply]:
+    """An engine whose replies are cut after some rows, and before the comma's next, until the last one."""
+
+    def answer_from(asked: Asked) -> Reply:
+        begin = int(asked.path.rpartition("=")[2])
+        rows = json.dumps([row(index) for index in range(begin, min(total, begin + each))]).encode()
+        return Reply(raw=rows if begin + each >= total else rows[:-1] + b", ")
+
+    return answer_from
+
+
 def test_rows_go_on_where_they_were_cut(server: ScriptedServer, patient: Artificer) -> None:
-    cut = json.dumps([row(0), row(1)]).encode()[:-1] + b", "
-    # That the second row has ended shows only where the next one begins: it is asked for again.
-    server.will_answer(Reply(raw=cut), Reply(503), Reply(body=[row(1), row(2)]))
-    assert [found.item_index for found in patient.batch.iter_results("j1")] == [0, 1, 2]
-    assert [path.rpartition("=")[2] for path in server.paths] == ["0", "1", "1"]
+    server.will_answer(cutting(9, 4)(Asked("GET", "offset=0", {}, b"")), Reply(503))
+    server.otherwise = cutting(9, 4)
+    assert [found.item_index for found in patient.batch.iter_results("j1")] == list(range(9))
+    offsets = [int(path.rpartition("=")[2]) for path in server.paths]
+    assert offsets[1] == offsets[2] >= 3  # but for the last, no row that came is asked for again
 
 
 def test_rows_of_a_deployed_engine_are_asked_for_anew_and_given_once(
@@ -346,11 +357,9 @@ def test_rows_of_a_deployed_engine_are_asked_for_anew_and_given_once(
 
 
 def test_rows_that_arrive_give_the_call_its_retries_back(server: ScriptedServer, patient: Artificer) -> None:
-    one_each = [
-        Reply(raw=json.dumps([row(index), row(index + 1)]).encode()[:-1] + b",") for index in range(9)
-    ]
-    server.will_answer(*one_each, Reply(body=[row(9)]))
-    assert len(list(patient.with_options(retries=1).batch.iter_results("j1"))) == 10
+    server.otherwise = cutting(20, 3)
+    assert len(list(patient.with_options(retries=1).batch.iter_results("j1"))) == 20
+    assert len(server.asked) >= 6
 
 
 def test_rows_that_never_come_are_given_up(server: ScriptedServer, patient: Artificer) -> None:
@@ -364,9 +373,10 @@ async def test_async_rows_go_on_where_they_were_cut(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("artificer_provider.client._retry.FIRST_DELAY", 0.01)
-    cut = json.dumps([row(0), row(1)]).encode()[:-1] + b", "
-    server.will_answer(Reply(raw=cut), Reply(503), Reply(body=[row(1), row(2)]), Reply(404))
+    server.will_answer(cutting(9, 4)(Asked("GET", "offset=0", {}, b"")), Reply(503))
+    server.otherwise = cutting(9, 4)
     async with AsyncArtificer(base_url=server.url, dialect="rest", retries=2) as client:
-        assert [found.item_index async for found in client.batch.iter_results("j1")] == [0, 1, 2]
+        assert [found.item_index async for found in client.batch.iter_results("j1")] == list(range(9))
+        server.will_answer(Reply(404))
         with pytest.raises(NotFoundError):
             [found async for found in client.batch.iter_results("j1")]
