@@ -4,15 +4,14 @@ What the deployed engine wraps its values in: ``{"json": …, "meta": {"values":
 ``json`` is the value, with what JSON lacks written as text, list or null. ``meta.values`` says where that was
 done: a tree whose nodes are ``[kind]`` or ``[kind, {path: node}]``, or ``{path: node}`` where only parts of a
 value are special. A path joins keys and indexes with dots, as in ``jobs.0.createdAt``.
+
+It is only read here: what goes out is plain, which is all that an engine needs (WIRE §2).
 """
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeGuard
-
-from artificer_provider.client.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -54,24 +53,6 @@ def decode(envelope: Mapping[str, object]) -> object:
     if _is_dict(meta):
         _restore(_Place(root, 0), meta.get("values"), MAX_DEPTH)
     return root[0]
-
-
-def encode(value: object) -> dict[str, object]:
-    """
-    Wrap a value.
-
-    :param value: what JSON knows, and datetimes; one without a zone is taken as UTC.
-    :raises ConfigurationError: when it is nested without an end.
-    """
-    dates: dict[tuple[str, ...], list[str]] = {}
-    try:
-        envelope: dict[str, object] = {"json": _plain(value, (), dates)}
-    except RecursionError:
-        raise ConfigurationError("this is nested too deeply for JSON, and nothing was sent") from None
-    if dates:
-        paths = {".".join(map(_escape, path)): kind for path, kind in dates.items()}
-        envelope["meta"] = {"values": dates.get((), paths), "v": 1}
-    return envelope
 
 
 def _restore(place: _Place, node: object, depth: int) -> None:
@@ -127,10 +108,6 @@ def _keys(path: str) -> list[str]:
     return [*keys, "".join(key)]
 
 
-def _escape(key: str) -> str:
-    return key.replace("\\", "\\\\").replace(".", "\\.")
-
-
 def _bigint(value: object) -> object:
     return int(value) if isinstance(value, str) and _BIGINT.fullmatch(value) else value
 
@@ -161,19 +138,6 @@ _READERS: dict[str, Callable[[object], object]] = {
     "number": _number,
     "undefined": _undefined,
 }
-
-
-def _plain(value: object, path: tuple[str, ...], dates: dict[tuple[str, ...], list[str]]) -> object:
-    """Write a value's datetimes as text, and note where they stood."""
-    if _is_dict(value):
-        return {key: _plain(child, (*path, str(key)), dates) for key, child in value.items()}
-    if _is_list(value):
-        return [_plain(child, (*path, str(index)), dates) for index, child in enumerate(value)]
-    if isinstance(value, datetime):
-        dates[path] = ["Date"]
-        moment = value if value.tzinfo else value.replace(tzinfo=UTC)
-        return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
-    return value
 
 
 def _is_list(value: object) -> TypeGuard[list[Any]]:
