@@ -60,11 +60,11 @@ def open_client(kind: str, url: str, wire: Wire = TRPC, **options: Any) -> Itera
         async def made() -> AsyncArtificer:
             return AsyncArtificer(**given)
 
-        client = runner.run(made())
+        waited_for = runner.run(made())
         try:
-            yield cast("Artificer", Blocking(client, runner))
+            yield cast("Artificer", Blocking(waited_for, runner))
         finally:
-            runner.run(client.aclose())
+            runner.run(waited_for.aclose())
 
 
 def unsaid_of(found: object, *fields: str) -> set[str]:

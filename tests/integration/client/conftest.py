@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -28,7 +28,7 @@ def _one_tls_context() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session", params=WIRES.values(), ids=WIRES)
+@pytest.fixture(scope="session", params=[*WIRES.values()], ids=[*WIRES])
 def wire(request: pytest.FixtureRequest) -> Wire:
     found: Wire = request.param
     return found

@@ -117,7 +117,7 @@ def test_what_the_engine_cannot_do_is_refused_by_the_name_of_the_field(
 
 
 def test_what_is_wrong_with_arguments_is_told_at_once_and_nothing_is_sent(client: Artificer) -> None:
-    items = [{"input": ""}, {"input": "x", "metdata": {}}]
+    items: list[dict[str, Any]] = [{"input": ""}, {"input": "x", "metdata": {}}]
     with pytest.raises(ConfigurationError, match="nothing was sent") as caught:
         client.batch.create("wrong", items, [], options={"concurrency": 51})
     assert [where for where, _ in caught.value.problems] == [
