@@ -36,6 +36,13 @@ CHECKS = (
     ("pyright", ["pyright"]),
 )
 
+# Side by side, but for those that start a whole Airflow: beside anything else it starves.
+TESTS = (
+    ("-m", "not system and not slow", "-n", "auto", "--dist", "loadfile"),
+    ("-m", "system"),
+)
+SLOW = ("-m", "slow", "-n", "auto", "--dist", "loadfile")
+
 COVERED = (
     "tests/unit/client",
     "--cov=artificer_provider.client",
@@ -76,9 +83,25 @@ def engine(arguments: list[str]) -> NoReturn:
     become([str(BIN / "artificer"), "engine", *arguments])
 
 
-def test(arguments: list[str]) -> NoReturn:
-    """Run the tests."""
-    become([str(BIN / "python"), "-m", "pytest", *arguments])
+def test(arguments: list[str]) -> int:
+    """Run the tests but the slow ones (ARGS are pytest's own: which tests, say)."""
+    if arguments:
+        become([str(BIN / "python"), "-m", "pytest", *arguments])
+    return pytest_runs(TESTS)
+
+
+def test_slow(arguments: list[str]) -> NoReturn:
+    """Run the slow tests: the engine against its whole document, with each quirk, killed and copied."""
+    become([str(BIN / "python"), "-m", "pytest", *SLOW, *arguments])
+
+
+def pytest_runs(runs: tuple[tuple[str, ...], ...]) -> int:
+    """Run pytest several times, and give the worst exit code."""
+    ensure_venv(ROOT, os.environ)
+    environ = tool_environment(os.environ, ROOT / ".venv")
+    command = [str(BIN / "python"), "-m", "pytest"]
+    codes = [subprocess.run([*command, *run], cwd=ROOT, env=environ, check=False).returncode for run in runs]
+    return max(codes)
 
 
 def coverage(arguments: list[str]) -> NoReturn:
@@ -184,6 +207,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "ui": ui,
     "engine": engine,
     "test": test,
+    "test-slow": test_slow,
     "coverage": coverage,
     "test-chaos": test_chaos,
     "bench": bench,

@@ -156,7 +156,7 @@ class Jobs:
         self.sums.items += ITEMS
 
 
-@pytest.mark.chaos
+@pytest.mark.slow
 @pytest.mark.timeout(60 + 30 * ROUNDS)
 def test_an_engine_killed_at_random_loses_nothing_and_counts_what_it_was_at(
     llm_engine: Engine, model_server: ModelServer

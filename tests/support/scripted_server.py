@@ -54,8 +54,7 @@ class ScriptedServer:
         self.hung_up = threading.Event()  #: the client closed a connection before its reply was whole
         self.connections = itertools.count(1)
         handler = type("Handler", (_Handler,), {"timeout": idle, "script": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
 
@@ -78,6 +77,11 @@ class ScriptedServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # connections at once that need not knock a second time, a second later
 
 
 class _Handler(BaseHTTPRequestHandler):

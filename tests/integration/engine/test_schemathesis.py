@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 #: More finds more, and takes longer.
 EXAMPLES = os.environ.get("ARTIFICER_SCHEMATHESIS_EXAMPLES", "5")
-pytestmark = pytest.mark.timeout(60 * int(EXAMPLES))
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(60 * int(EXAMPLES))]
 SETTINGS = Path(__file__).with_name("schemathesis.toml")
 
 

@@ -14,6 +14,7 @@ from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import pytest
 from support.engine import clean_environment, running_engine
 from support.waiting import wait_until
 
@@ -49,6 +50,7 @@ def back_up(data: Path, copy: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_a_copy_taken_at_full_speed_is_whole_and_an_engine_goes_on_with_it(
     llm_engine: Engine, model_server: ModelServer, tmp_path: Path
 ) -> None:
@@ -163,6 +165,7 @@ def test_of_a_start_and_a_delete_that_race_exactly_one_wins(
         )
 
 
+@pytest.mark.slow
 def test_a_job_survives_any_order_of_pauses_resumes_and_kills(
     llm_engine: Engine, model_server: ModelServer
 ) -> None:

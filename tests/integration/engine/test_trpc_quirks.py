@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from support.model_server import ModelServer
     from support.quirks import Start
 
+pytestmark = pytest.mark.slow  # each quirk has an engine of its own
+
 KEYWORDS = {"name": "p1", "taskType": "extract", "model": "extractive"}
 
 

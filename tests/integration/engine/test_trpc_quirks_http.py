@@ -9,6 +9,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+import pytest
 from support.quirks import ONE_PHASE, body, made_pending, quirk_or_not, with_and_without
 from support.trpc import Trpc, error_of
 
@@ -17,6 +18,9 @@ from artificer_provider.engine.trpc.quirks import Quirk
 if TYPE_CHECKING:
     from support.model_server import ModelServer
     from support.quirks import Start
+
+
+pytestmark = pytest.mark.slow  # each quirk has an engine of its own
 
 
 @quirk_or_not("server_error_moves", (500, "Operation failed: "), (409, ""))

@@ -221,7 +221,7 @@ def test_options_are_of_the_client_that_was_made_of_another(
     assert hurried is not client
     assert hurried.batch.client is hurried
     assert own.client is client
-    server.otherwise = lambda _: Reply(delay=0.3, body=job("RUNNING").body)
+    server.otherwise = lambda _: Reply(delay=0.2, body=job("RUNNING").body)
     with pytest.raises(ArtificerTimeoutError):
         hurried.batch.get("j1")
     assert len(server.asked) == 2

@@ -110,13 +110,13 @@ def test_a_create_whose_connection_is_cut_is_not_made_again(
 
 @pytest.fixture
 def busy_server(server: ScriptedServer) -> ScriptedServer:
-    """A server that turns the first look at ``slow`` away for a second, and its rows too."""
+    """A server that turns the first look at ``slow`` away for a moment, and its rows too."""
     turned_away: set[str] = set()
 
     def turn_away_once(asked: Asked) -> Reply:
         if "slow" in asked.path and asked.path not in turned_away:
             turned_away.add(asked.path)
-            return Reply(503, headers={"Retry-After": "1"})
+            return Reply(503, headers={"Retry-After": "0.6"})
         return Reply(body=[row(0)]) if "/results" in asked.path else job("RUNNING")
 
     server.otherwise = turn_away_once
@@ -138,7 +138,7 @@ def test_a_pause_before_a_retry_holds_no_connection(busy_server: ScriptedServer,
         wait_until(lambda: bool(busy_server.asked), "the slow call came", 5)
         begun = time.monotonic()
         client.with_options(deadline=5).batch.get("quick")
-        assert time.monotonic() - begun < 0.8
+        assert time.monotonic() - begun < 0.5
         assert not ended.is_set()
         thread.join()
     assert ended.is_set()
@@ -150,7 +150,7 @@ async def test_an_async_pause_before_a_retry_holds_no_connection(busy_server: Sc
         slow = asyncio.create_task(client.batch.get("slow"))
         while not busy_server.asked:
             await asyncio.sleep(0.01)
-        await asyncio.wait_for(client.batch.get("quick"), 0.8)
+        await asyncio.wait_for(client.batch.get("quick"), 0.5)
         assert not slow.done()
         assert (await slow).status == "RUNNING"
 
@@ -162,7 +162,7 @@ async def test_a_pause_before_a_retry_blocks_no_event_loop(busy_server: Scripted
         while not slow.done():
             await asyncio.sleep(0.05)
             ticks += 1
-    assert ticks > 10
+    assert ticks >= 8
 
 
 def test_clients_made_of_a_client_share_its_connections_and_its_budget(server: ScriptedServer) -> None:

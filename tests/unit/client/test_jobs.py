@@ -169,7 +169,10 @@ def test_waiting_too_long_can_be_taken_up_again(server: ScriptedServer, either: 
     assert either.batch.wait(caught.value.job_id, timeout=0).status is JobStatus.COMPLETED
 
 
-def test_the_last_look_is_when_the_time_is_over(server: ScriptedServer, client: Artificer) -> None:
+def test_the_last_look_is_when_the_time_is_over(
+    server: ScriptedServer, client: Artificer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("artificer_provider.client.resources._jobs.FIRST_LOOK", 30)
     server.will_answer(job("RUNNING"), job("COMPLETED"))
     begun = time.monotonic()
     assert client.batch.wait("j1", timeout=0.3, poll_interval=60).status is JobStatus.COMPLETED

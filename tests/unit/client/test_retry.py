@@ -287,6 +287,11 @@ def test_a_document_is_sent_again_whole(server: ScriptedServer, patient: Artific
     assert len(server.asked[0].body) > 260_000
 
 
+def whole(server: ScriptedServer) -> list[Asked]:
+    """What arrived to its last byte: of a body that could not be made, only the beginning goes out."""
+    return [asked for asked in server.asked if len(asked.body) == int(asked.headers["content-length"])]
+
+
 def test_a_document_that_cannot_be_read_again_is_not_sent_again(
     server: ScriptedServer, patient: Artificer, tmp_path: Path
 ) -> None:
@@ -300,7 +305,7 @@ def test_a_document_that_cannot_be_read_again_is_not_sent_again(
     server.otherwise = vanish
     with pytest.raises(ConfigurationError, match="can no longer be read"):
         patient.images.process_pdf(pdf, local="never")
-    assert len(server.asked) == 1
+    assert len(whole(server)) == 1
 
 
 async def test_an_async_document_that_cannot_be_read_again_is_not_sent_again(
@@ -317,14 +322,15 @@ async def test_an_async_document_that_cannot_be_read_again_is_not_sent_again(
     async with AsyncArtificer(base_url=server.url, dialect="rest", retries=3) as client:
         with pytest.raises(ConfigurationError, match="has another size now"):
             await client.images.process_pdf(pdf, local="never")
-    assert len(server.asked) == 1
+    assert len(whole(server)) == 1
 
 
 def test_rows_go_on_where_they_were_cut(server: ScriptedServer, patient: Artificer) -> None:
     cut = json.dumps([row(0), row(1)]).encode()[:-1] + b", "
-    server.will_answer(Reply(raw=cut), Reply(503), Reply(body=[row(2)]))
+    # That the second row has ended shows only where the next one begins: it is asked for again.
+    server.will_answer(Reply(raw=cut), Reply(503), Reply(body=[row(1), row(2)]))
     assert [found.item_index for found in patient.batch.iter_results("j1")] == [0, 1, 2]
-    assert [path.rpartition("=")[2] for path in server.paths] == ["0", "2", "2"]
+    assert [path.rpartition("=")[2] for path in server.paths] == ["0", "1", "1"]
 
 
 def test_rows_of_a_deployed_engine_are_asked_for_anew_and_given_once(
@@ -340,7 +346,9 @@ def test_rows_of_a_deployed_engine_are_asked_for_anew_and_given_once(
 
 
 def test_rows_that_arrive_give_the_call_its_retries_back(server: ScriptedServer, patient: Artificer) -> None:
-    one_each = [Reply(raw=json.dumps([row(index)]).encode()[:-1] + b",") for index in range(9)]
+    one_each = [
+        Reply(raw=json.dumps([row(index), row(index + 1)]).encode()[:-1] + b",") for index in range(9)
+    ]
     server.will_answer(*one_each, Reply(body=[row(9)]))
     assert len(list(patient.with_options(retries=1).batch.iter_results("j1"))) == 10
 
@@ -357,7 +365,7 @@ async def test_async_rows_go_on_where_they_were_cut(
 ) -> None:
     monkeypatch.setattr("artificer_provider.client._retry.FIRST_DELAY", 0.01)
     cut = json.dumps([row(0), row(1)]).encode()[:-1] + b", "
-    server.will_answer(Reply(raw=cut), Reply(503), Reply(body=[row(2)]), Reply(404))
+    server.will_answer(Reply(raw=cut), Reply(503), Reply(body=[row(1), row(2)]), Reply(404))
     async with AsyncArtificer(base_url=server.url, dialect="rest", retries=2) as client:
         assert [found.item_index async for found in client.batch.iter_results("j1")] == [0, 1, 2]
         with pytest.raises(NotFoundError):
