@@ -38,7 +38,8 @@ class Wire:
 
 
 REST, TRPC, TRPC_OF_NEXT = Wire("rest"), Wire("trpc"), Wire("trpc", "/api/trpc")
-WIRES = {"rest": REST, "trpc": TRPC, "trpc at api/trpc": TRPC_OF_NEXT, "auto": Wire("auto")}
+AUTO, AUTO_OF_NEXT = Wire("auto"), Wire("auto", "/api/trpc")
+WIRES = {"rest": REST, "trpc": TRPC, "trpc at api/trpc": TRPC_OF_NEXT, "auto": AUTO}
 KINDS = ("sync", "async")
 
 

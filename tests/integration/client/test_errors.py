@@ -151,11 +151,10 @@ def test_a_nul_is_refused_where_it_stands_and_nothing_is_made(client: Artificer,
 def test_what_a_wire_has_no_field_for_is_refused_by_name_and_carried_by_the_other(
     client: Artificer,
     wire: Wire,
-    request: pytest.FixtureRequest,
+    name: str,
     more: dict[str, Any],
     fields: tuple[str, ...],
 ) -> None:
-    name = request.node.name
     asked = {"name": name, "items": ITEMS, "phases": PHASES, **more}
     asked["options"] = {**asked.get("options", {}), "auto_start": False}
     if "idempotency_key" in more:

@@ -8,11 +8,10 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.shared import APOLOGETIC, DEPLOYED, EVERYTHING
+from support.shared import APOLOGETIC, EVERYTHING
 from support.waiting import wait_until
-from support.wires import finished, open_client
+from support.wires import finished, open_client, unsaid_of
 
-from artificer_provider.client import Artificer
 from artificer_provider.client.errors import ArtificerTimeoutError, ConflictError, WaitTimeoutError
 from artificer_provider.client.states import ItemStatus, JobStatus
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from support.model_server import ModelServer
     from support.shared import EngineWith
 
+    from artificer_provider.client import Artificer
     from artificer_provider.client.models.batch import BatchJob
 
 TEXTS = ("t0", "t1", "t2", "t3")
@@ -36,21 +36,11 @@ ALL_ONCE = Counter(TEXTS)
 SOON = 1.0
 
 
-@pytest.fixture(scope="session")
-def deployed(engine_with: EngineWith) -> Engine:
-    return engine_with(DEPLOYED)
-
-
 @pytest.fixture
 def client(kind: str, deployed: Engine) -> Iterator[Artificer]:
     """Either client of a deployed engine."""
     with open_client(kind, deployed.url) as opened:
         yield opened
-
-
-@pytest.fixture
-def name(request: pytest.FixtureRequest) -> str:
-    return str(request.node.name)
 
 
 @pytest.fixture
@@ -179,7 +169,7 @@ def test_a_cost_that_nobody_counted_is_unknown_and_never_zero(
     [job] = client.batch.find(name)
     analytics = client.batch.get_analytics(job.id)
     for found in (client.batch.get(job.id), job, analytics, *rows):
-        assert (found.cost_incurred, found.tokens_used) == (None, None)
+        assert unsaid_of(found, "cost_incurred", "tokens_used") == {"cost_incurred", "tokens_used"}
     assert [(phase.cost, phase.tokens) for phase in analytics.phases] == [(None, None)] * 2
     assert len(models.calls) == 8
 
