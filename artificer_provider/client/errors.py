@@ -167,17 +167,17 @@ class StatusError(ArtificerError):
         body: str = "",
         job_id: str | None = None,
     ) -> None:
-        # 409 with a time to wait: the first call under the same idempotency key is not over yet.
-        in_passing = status_code in RETRYABLE_STATUSES or (
-            status_code == CONFLICT and retry_after is not None
-        )
-        super().__init__(message, retryable=in_passing, job_id=job_id)
         self.status_code = status_code
         self.code = code
         self.reason = reason
         self.request_id = request_id
         self.retry_after = retry_after
         self.body = body
+        super().__init__(message, retryable=self._passes(), job_id=job_id)
+
+    def _passes(self) -> bool:
+        """Tell whether waiting can mend it. By its kind where that says more: a 500 can be any (WIRE §2)."""
+        return self.status_code in RETRYABLE_STATUSES
 
 
 class InvalidRequestError(StatusError):
@@ -195,20 +195,29 @@ class PermissionDeniedError(StatusError):
 class NotFoundError(StatusError):
     """The engine has no such thing, or no longer."""
 
+    def _passes(self) -> bool:
+        return False
+
 
 class ConflictError(StatusError):
     """The state of the job does not allow it. A deployed engine says so with status 500 (WIRE §2)."""
 
+    def _passes(self) -> bool:
+        # With a time to wait, the first call under the same idempotency key is not over yet.
+        return self.retry_after is not None
+
 
 class RateLimitError(StatusError):
     """Too many calls; nothing was done."""
+
+    def _passes(self) -> bool:
+        return True
 
 
 class ServerError(StatusError):
     """The engine failed."""
 
 
-CONFLICT = 409
 RETRYABLE_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 _BY_STATUS: dict[int, type[StatusError]] = {

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import AsyncGenerator, Iterator
+    from collections.abc import Iterator
 
 
 class Blocking:
@@ -30,7 +31,7 @@ class Blocking:
             made = found(*args, **kwargs)
             if inspect.iscoroutine(made):
                 return self._runner.run(made)
-            return self._iterated(made) if inspect.isasyncgen(made) else Blocking(made, self._runner)
+            return self._iterated(made) if isinstance(made, AsyncGenerator) else Blocking(made, self._runner)
 
         return call
 

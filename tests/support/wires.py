@@ -38,7 +38,8 @@ class Wire:
 
 
 REST, TRPC, TRPC_OF_NEXT = Wire("rest"), Wire("trpc"), Wire("trpc", "/api/trpc")
-WIRES = {"rest": REST, "trpc": TRPC, "trpc at api/trpc": TRPC_OF_NEXT, "auto": Wire("auto")}
+AUTO, AUTO_OF_NEXT = Wire("auto"), Wire("auto", "/api/trpc")
+WIRES = {"rest": REST, "trpc": TRPC, "trpc at api/trpc": TRPC_OF_NEXT, "auto": AUTO}
 KINDS = ("sync", "async")
 
 
@@ -60,11 +61,11 @@ def open_client(kind: str, url: str, wire: Wire = TRPC, **options: Any) -> Itera
         async def made() -> AsyncArtificer:
             return AsyncArtificer(**given)
 
-        client = runner.run(made())
+        waited_for = runner.run(made())
         try:
-            yield cast("Artificer", Blocking(client, runner))
+            yield cast("Artificer", Blocking(waited_for, runner))
         finally:
-            runner.run(client.aclose())
+            runner.run(waited_for.aclose())
 
 
 def unsaid_of(found: object, *fields: str) -> set[str]:

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.responses import PlainTextResponse, Response
 
 from artificer_provider.client.states import JobStatus
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from artificer_provider.engine.store import Store
 
 SMALL = 1024 * 1024
+HUGE = 4 * SMALL
 IDLE_SECONDS = 5
 _HEALTH = ("/health", "/api/health")
 _PAGES = (*_HEALTH, "/openapi.json")
@@ -81,7 +82,7 @@ class SmallBodies:
         if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
             await self._app(scope, receive, send)
             return
-        messages = await _read(scope, receive)
+        messages = await _read(receive)
         if messages is None:
             reply = PlainTextResponse("Body exceeded 1mb limit", 413, headers={"Connection": "close"})
             await reply(scope, receive, send)
@@ -111,19 +112,19 @@ class KeepAlive:
         await self._app(scope, receive, announce)
 
 
-async def _read(scope: Scope, receive: Receive) -> list[Message] | None:
-    """Read a body, and give up on one that is too large."""
-    size = Headers(scope=scope).get("Content-Length", "0")
-    if size.isdecimal() and int(size) > SMALL:
-        return None
+async def _read(receive: Receive) -> list[Message] | None:
+    """Read a body; None when it is too large."""
     messages: list[Message] = []
     length = 0
-    while not messages or messages[-1].get("more_body"):
-        messages.append(await receive())
-        length += len(messages[-1].get("body", b""))
-        if length > SMALL:
-            return None
-    return messages
+    more = True
+    # What is left unread when a connection closes takes the reply with it: only a huge body is cut (WIRE §1).
+    while more and length <= HUGE:
+        message = await receive()
+        more = message.get("more_body", False)
+        length += len(message.get("body", b""))
+        if length <= SMALL:
+            messages.append(message)
+    return messages if length <= SMALL else None
 
 
 def _document() -> dict[str, object]:

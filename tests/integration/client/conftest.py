@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from support.shared import HONEST
+from support.shared import DEPLOYED, HONEST
 from support.wires import KINDS, REST, WIRES, open_client
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def _one_tls_context() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session", params=WIRES.values(), ids=WIRES)
+@pytest.fixture(scope="session", params=[*WIRES.values()], ids=[*WIRES])
 def wire(request: pytest.FixtureRequest) -> Wire:
     found: Wire = request.param
     return found
@@ -43,6 +43,17 @@ def kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def honest(engine_with: EngineWith) -> Engine:
     return engine_with(HONEST)
+
+
+@pytest.fixture(scope="session")
+def deployed(engine_with: EngineWith) -> Engine:
+    return engine_with(DEPLOYED)
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """A name that no other job has: tests share engines."""
+    return str(request.node.name)
 
 
 @pytest.fixture(scope="session")

@@ -39,12 +39,6 @@ JOB_FIELDS = ("created_at", "updated_at", "revision", "in_doubt")
 ROW_FIELDS = ("attempts", "in_doubt")
 
 
-@pytest.fixture
-def name(request: pytest.FixtureRequest) -> str:
-    """A name that no other job has: all tests share an engine."""
-    return str(request.node.name)
-
-
 def made(client: Artificer, name: str, **changes: Any) -> BatchJob:
     asked = {"items": ITEMS, "phases": PHASES, "options": {"concurrency": 2, "auto_start": False}, **changes}
     return client.batch.create(name, **asked)

@@ -117,7 +117,7 @@ def test_what_the_engine_cannot_do_is_refused_by_the_name_of_the_field(
 
 
 def test_what_is_wrong_with_arguments_is_told_at_once_and_nothing_is_sent(client: Artificer) -> None:
-    items = [{"input": ""}, {"input": "x", "metdata": {}}]
+    items: list[dict[str, Any]] = [{"input": ""}, {"input": "x", "metdata": {}}]
     with pytest.raises(ConfigurationError, match="nothing was sent") as caught:
         client.batch.create("wrong", items, [], options={"concurrency": 51})
     assert [where for where, _ in caught.value.problems] == [
@@ -151,11 +151,10 @@ def test_a_nul_is_refused_where_it_stands_and_nothing_is_made(client: Artificer,
 def test_what_a_wire_has_no_field_for_is_refused_by_name_and_carried_by_the_other(
     client: Artificer,
     wire: Wire,
-    request: pytest.FixtureRequest,
+    name: str,
     more: dict[str, Any],
     fields: tuple[str, ...],
 ) -> None:
-    name = request.node.name
     asked = {"name": name, "items": ITEMS, "phases": PHASES, **more}
     asked["options"] = {**asked.get("options", {}), "auto_start": False}
     if "idempotency_key" in more:

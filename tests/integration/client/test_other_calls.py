@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.shared import CALL_COST
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
     from artificer_provider.client import Artificer
 
-PHASES = [{"name": "a"}, {"name": "b", "model": "small", "system_prompt": "Be brief.", "temperature": 0.0}]
+PHASES: list[dict[str, Any]] = [
+    {"name": "a"},
+    {"name": "b", "model": "small", "system_prompt": "Be brief.", "temperature": 0.0},
+]
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -51,7 +54,8 @@ def test_analytics_list_the_latest_decisions_newest_first(client: Artificer, mod
     failed, good = found.decisions
     assert [failed.prompt_length, good.prompt_length] == [3, 6]
     assert [failed.successful, good.successful] == [False, True]
-    assert (good.executed_model, good.total_cost) == (models.model, pytest.approx(CALL_COST))
+    assert good.executed_model == models.model
+    assert good.total_cost == pytest.approx(CALL_COST)
     assert good.created_at is not None
     assert failed.created_at is not None
     assert good.created_at <= failed.created_at
