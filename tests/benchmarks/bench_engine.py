@@ -57,7 +57,7 @@ class Figure:
 
 
 def main() -> int:
-    chosen = sys.argv[1:] or ["idle", "calls", "extractive"]
+    chosen = sys.argv[1:] or os.environ.get("ARTIFICER_BENCH_PARTS", "idle calls extractive").split()
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory() as directory:
         home = Path(directory)
