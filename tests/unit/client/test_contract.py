@@ -55,6 +55,7 @@ ITEMS, PHASES = (
     [{"input": "a", "metadata": {"k": None}}],
     [{"name": "p", "use_rag": False, "temperature": 0.5}],
 )
+OPTIONS = {"in_doubt": "fail"}
 CALLS: dict[str, Callable[[Recorder], object]] = {
     "createBatchJob": lambda c: c.batch.create("n", ITEMS, PHASES, options=OPTIONS, idempotency_key="k"),
     "getBatchJob": lambda c: c.batch.get("j/1"),
