@@ -143,7 +143,7 @@ def test_a_refused_argument_of_a_deployed_engine_is_readable_with_its_path(
     server.will_answer(refusal(400, json.dumps(issues), "BAD_REQUEST"))
     with pytest.raises(InvalidRequestError) as caught:
         trpc.batch.list()
-    assert "items.3.input: Too small; the input: Required [HTTP 400]" in str(caught.value)
+    assert "items[3].input: Too small; the input: Required [HTTP 400]" in str(caught.value)
 
 
 @pytest.mark.parametrize("message", ["[", "[1]", '[{"path": 3}]', "[not json", "[]"])
