@@ -137,6 +137,17 @@ def test_a_start_whose_connection_is_cut_may_have_been_received(
     assert starts(server) == 1
 
 
+def test_a_start_whose_turn_never_came_was_not_sent(server: ScriptedServer) -> None:
+    server.will_answer(standing("PENDING"))
+    with (
+        Artificer(base_url=server.url, dialect="trpc", rate_budget=1, deadline=5, retries=0) as client,
+        pytest.raises(ArtificerTimeoutError, match=r"starting job j1: nothing was sent") as caught,
+    ):
+        client.batch.start("j1")
+    assert not caught.value.sent
+    assert starts(server) == 0
+
+
 def test_a_success_in_time_means_that_the_job_is_looked_up(server: ScriptedServer, trpc: Artificer) -> None:
     server.will_answer(standing("PENDING"), DONE, standing("COMPLETED"))
     assert trpc.batch.start("j1").status is JobStatus.COMPLETED
@@ -289,6 +300,12 @@ def test_what_the_wire_does_not_carry_is_none(server: ScriptedServer, trpc: Arti
     row = trpc.batch.get_results("j1")[0]
     assert (row.input, row.metadata) == ("x", {"row": 0})
     assert (row.cost_incurred, row.tokens_used, row.attempts) == (None, None, None)
+
+
+def test_what_a_newer_engine_counts_is_given(server: ScriptedServer, trpc: Artificer) -> None:
+    server.will_answer(standing("RUNNING", analytics={"costIncurred": 0.5, "tokensUsed": 10}))
+    found = trpc.batch.get("j1")
+    assert (found.cost_incurred, found.tokens_used) == (0.5, 10)
 
 
 def test_a_row_that_apologises_says_so(server: ScriptedServer, trpc: Artificer) -> None:

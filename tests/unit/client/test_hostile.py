@@ -185,6 +185,18 @@ def test_a_gzip_that_is_none_is_our_error(hostile: ScriptedServer, victim: Artif
         victim.batch.get("j1")
 
 
+async def test_a_reply_that_is_too_large_is_cut_off_by_either_client(
+    server: ScriptedServer, client: Artificer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("artificer_provider.client._transport.MAX_REPLY_BYTES", 2**20)
+    server.otherwise = lambda _: Reply(pieces=[b" " * 2**19] * 3)
+    with pytest.raises(ReplyError, match="over 1 MiB and was cut off"):
+        client.batch.get("j1")
+    async with AsyncArtificer(base_url=server.url, dialect="rest") as other:
+        with pytest.raises(ReplyError, match="over 1 MiB and was cut off"):
+            await other.batch.get("j1")
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_the_key_does_not_follow_a_redirect(server: ScriptedServer, client: Artificer, status: int) -> None:
     elsewhere = ScriptedServer()
