@@ -12,11 +12,11 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, TaskDeferred
 from support.airflow import Died, StoreDouble, TaskInstanceDouble, context
 from support.engine import Engine, running_engine
+from support.run_batch import ALL_ONCE, operator, rows
 
 from artificer_provider.client import Artificer
 from artificer_provider.client.errors import ArtificerConnectionError
 from artificer_provider.operators._landing import Landing
-from artificer_provider.operators.batch import ArtificerRunBatchOperator
 from artificer_provider.triggers.batch import ArtificerBatchTrigger
 
 if TYPE_CHECKING:
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from support.model_server import ModelServer
 
     from artificer_provider.client._core import Request
-
-TEXTS = ["one", "two", "three"]
-PHASES = [{"name": "first"}, {"name": "second"}]
-ALL_ONCE = Counter(dict.fromkeys((*TEXTS, *(f">{text}" for text in TEXTS)), 1))
 
 
 @pytest.fixture(autouse=True)
@@ -40,24 +36,6 @@ def connection(llm_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def store() -> StoreDouble:
     return StoreDouble()
-
-
-def operator(folder: Path, **changes: Any) -> ArtificerRunBatchOperator:
-    arguments: dict[str, Any] = {
-        "task_id": "run_batch",
-        "job_name": "test",
-        "items": TEXTS,
-        "phases": PHASES,
-        "output": str(folder / "rows"),
-        "poll_interval": 0.05,
-        "deferrable": False,
-    }
-    return ArtificerRunBatchOperator(**{**arguments, **changes})
-
-
-def rows(folder: Path) -> list[dict[str, Any]]:
-    text = (folder / "rows" / "rows-0001-of-0001.jsonl").read_text()
-    return [json.loads(line) for line in text.splitlines()]
 
 
 def job_names(engine: Engine) -> list[str]:
