@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from contextlib import asynccontextmanager, contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -21,6 +22,7 @@ from artificer_provider.client.errors import (
 )
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncGenerator, Generator, Iterator
 
     from artificer_provider.client._core import Request
@@ -209,8 +211,12 @@ class Pools:
         reused = repeat is Repeat.ALWAYS
         with self.lock:
             if reused not in self._made:
-                self._made[reused] = httpx.Client(limits=_POOL if reused else _UNUSED)
+                self._made[reused] = httpx.Client(limits=_POOL if reused else _UNUSED, verify=self._tls)
             return self._made[reused]
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        return httpx.create_ssl_context()
 
 
 class AsyncPools:
@@ -267,11 +273,18 @@ class AsyncPools:
         if reused not in self._made:
             import asyncio
 
-            made = await asyncio.to_thread(httpx.AsyncClient, limits=_POOL if reused else _UNUSED)
+            made = await asyncio.to_thread(self._make, reused=reused)
             # Another call may have made one meanwhile.
             if self._made.setdefault(reused, made) is not made:
                 await made.aclose()
         return self._made[reused]
+
+    def _make(self, *, reused: bool) -> httpx.AsyncClient:
+        return httpx.AsyncClient(limits=_POOL if reused else _UNUSED, verify=self._tls)
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        return httpx.create_ssl_context()
 
 
 async def _awaited(pieces: Iterator[bytes]) -> AsyncGenerator[bytes]:
