@@ -39,8 +39,16 @@ class Wire:
 
 REST, TRPC, TRPC_OF_NEXT = Wire("rest"), Wire("trpc"), Wire("trpc", "/api/trpc")
 AUTO, AUTO_OF_NEXT = Wire("auto"), Wire("auto", "/api/trpc")
-WIRES = {"rest": REST, "trpc": TRPC, "trpc at api/trpc": TRPC_OF_NEXT, "auto": AUTO}
-KINDS = ("sync", "async")
+SYNC, ASYNC = KINDS = ("sync", "async")
+#: The clients that must all do the same. What the two kinds share is the wire, so async need not speak all.
+SPEAKERS = {
+    "rest": (SYNC, REST),
+    "trpc": (SYNC, TRPC),
+    "trpc at api/trpc": (SYNC, TRPC_OF_NEXT),
+    "auto": (SYNC, AUTO),
+    "async rest": (ASYNC, REST),
+    "async trpc": (ASYNC, TRPC),
+}
 
 
 @contextmanager
@@ -52,7 +60,7 @@ def open_client(kind: str, url: str, wire: Wire = TRPC, **options: Any) -> Itera
     """
     given = {"retries": 0, "rate_budget": UNPACED, "api_key": API_KEY, **options}
     given |= {"base_url": url + wire.path, "dialect": wire.dialect}
-    if kind == "sync":
+    if kind == SYNC:
         with Artificer(**given) as client:
             yield client
         return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 from support.shared import DEPLOYED, HONEST
-from support.wires import KINDS, REST, WIRES, open_client
+from support.wires import KINDS, REST, SPEAKERS, open_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,15 +28,21 @@ def _one_tls_context() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session", params=[*WIRES.values()], ids=[*WIRES])
-def wire(request: pytest.FixtureRequest) -> Wire:
-    found: Wire = request.param
+@pytest.fixture(scope="session", params=[*SPEAKERS.values()], ids=[*SPEAKERS])
+def speaker(request: pytest.FixtureRequest) -> tuple[str, Wire]:
+    """Which client a test runs with, and on which wire."""
+    found: tuple[str, Wire] = request.param
     return found
+
+
+@pytest.fixture(scope="session")
+def wire(speaker: tuple[str, Wire]) -> Wire:
+    return speaker[1]
 
 
 @pytest.fixture(scope="session", params=KINDS)
 def kind(request: pytest.FixtureRequest) -> str:
-    """Which of the two clients a test runs with."""
+    """Which client a test runs with, where the wire is given."""
     return str(request.param)
 
 
@@ -57,8 +63,9 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def client(kind: str, wire: Wire, honest: Engine) -> Iterator[Artificer]:
-    """Either client, on each wire."""
+def client(speaker: tuple[str, Wire], honest: Engine) -> Iterator[Artificer]:
+    """A client of an honest engine."""
+    kind, wire = speaker
     with open_client(kind, honest.url, wire) as opened:
         yield opened
 

@@ -170,8 +170,9 @@ def test_what_a_wire_has_no_field_for_is_refused_by_name_and_carried_by_the_othe
 
 @pytest.mark.parametrize("key", [None, "sk_wrong"])
 def test_a_key_that_is_not_known_is_an_error_that_does_not_show_it(
-    honest: Engine, kind: str, wire: Wire, key: str | None
+    honest: Engine, speaker: tuple[str, Wire], key: str | None
 ) -> None:
+    kind, wire = speaker
     with open_client(kind, honest.url, wire, api_key=key) as stranger:
         for call in (stranger.batch.list, lambda: pending(stranger), lambda: stranger.batch.get("x")):
             with pytest.raises(AuthenticationError) as caught:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from support.shared import APOLOGETIC, EVERYTHING
 from support.waiting import wait_until
-from support.wires import finished, open_client, unsaid_of
+from support.wires import SYNC, finished, open_client, unsaid_of
 
 from artificer_provider.client.errors import ArtificerTimeoutError, ConflictError, WaitTimeoutError
 from artificer_provider.client.states import ItemStatus, JobStatus
@@ -64,7 +64,7 @@ def held(
 
 
 def test_a_start_comes_back_while_the_job_goes_on(deployed: Engine, models: ModelServer, name: str) -> None:
-    with open_client("sync", deployed.url, timeout=60) as client:
+    with open_client(SYNC, deployed.url, timeout=60) as client:
         begun = time.monotonic()
         job = held(client, models, name)
         assert time.monotonic() - begun < 8  # of which it waits 5 for an answer
@@ -221,15 +221,15 @@ def test_a_running_job_is_not_deleted_and_that_is_a_conflict(
 
 @pytest.mark.usefixtures("impatient")
 def test_a_job_that_an_engine_left_behind_when_it_died_can_be_waited_for_and_ended(
-    kind: str, deployed: Engine, models: ModelServer, name: str
+    deployed: Engine, models: ModelServer, name: str
 ) -> None:
-    with open_client(kind, deployed.url) as client:
+    with open_client(SYNC, deployed.url) as client:
         job = held(client, models, name)
     deployed.end(signal.SIGKILL)
     models.open.set()
     wait_until(lambda: models.in_flight == 0, "the calls of the dead")
     deployed.start()
-    with open_client(kind, deployed.url) as client:
+    with open_client(SYNC, deployed.url) as client:
         assert client.batch.start(job.id).status is JobStatus.RUNNING
         with pytest.raises(WaitTimeoutError) as caught:
             client.batch.wait(job.id, timeout=0.2, poll_interval=0.02)
@@ -278,9 +278,9 @@ def test_a_job_whose_reply_was_lost_is_made_once_and_can_be_found(
 
 
 def test_with_every_quirk_at_once_a_run_gives_rows_that_say_that_they_are_no_answers(
-    kind: str, engine_with: EngineWith, models: ModelServer, name: str
+    engine_with: EngineWith, models: ModelServer, name: str
 ) -> None:
-    with open_client(kind, engine_with(EVERYTHING).url) as client:
+    with open_client(SYNC, engine_with(EVERYTHING).url) as client:
         rows = list(client.batch.run(name, ITEMS, TWO, timeout=30, poll_interval=0.1))
     assert [row.is_apology for row in rows] == [True] * 4
     assert not [text for text in models.texts() if text in TEXTS]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.shared import API_KEY, EVERYTHING
-from support.wires import AUTO, AUTO_OF_NEXT, REST, TRPC_OF_NEXT, UNPACED, finished, open_client
+from support.wires import ASYNC, AUTO, AUTO_OF_NEXT, REST, SYNC, TRPC_OF_NEXT, UNPACED, finished, open_client
 
 from artificer_provider.client import _settings
 from artificer_provider.client.errors import (
@@ -144,7 +144,7 @@ def test_a_nul_is_refused_before_it_can_leave_an_orphan(kind: str, deployed: Eng
 
 
 def test_a_connection_that_the_engine_closed_meanwhile_fails_no_call(deployed: Engine, name: str) -> None:
-    with open_client("sync", deployed.url) as one, open_client("async", deployed.url) as other:
+    with open_client(SYNC, deployed.url) as one, open_client(ASYNC, deployed.url) as other:
         jobs = [client.batch.create(name, ITEMS, PHASES, options=PENDING) for client in (one, other)]
         for pause in (0.0, 6.0):
             time.sleep(pause)

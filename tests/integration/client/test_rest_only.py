@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.wires import REST, TRPC, finished, open_client
+from support.wires import REST, SYNC, TRPC, finished, open_client
 
 from artificer_provider.client.errors import InvalidRequestError, NotCarriedError, NotFoundError
 from artificer_provider.client.states import JobStatus
@@ -110,11 +110,11 @@ def test_a_key_whose_job_was_deleted_makes_no_other(rest: Artificer, name: str) 
 
 
 def test_calls_with_one_key_at_the_same_time_make_one_job(honest: Engine, name: str) -> None:
-    with open_client("sync", honest.url, TRPC) as looking, ThreadPoolExecutor(8) as callers:
+    with open_client(SYNC, honest.url, TRPC) as looking, ThreadPoolExecutor(8) as callers:
 
         def call(_: int) -> str:
             # With retries: a call that comes while the first is still under way is told to wait.
-            with open_client("sync", honest.url, REST, retries=5) as client:
+            with open_client(SYNC, honest.url, REST, retries=5) as client:
                 return made(client, name, idempotency_key=name).id
 
         ids = set(callers.map(call, range(8)))
