@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from artificer_provider.client._pace import Budget, Limiter, NoLimit, limiter_of
 from artificer_provider.client.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from artificer_provider.client._settings import Address
     from artificer_provider.client.dialects.wire import Dialect
+
+#: A deployed engine closes a connection that idled for 5 s (WIRE §2); it is given up a second earlier.
+KEEP_ALIVE = 4.0
+_ANNOUNCED = re.compile(r"timeout=(\d+)")
+
+
+def kept_for(headers: Mapping[str, str], known: float) -> float:
+    """
+    Say how long a connection may idle: a second less than the engine announces, and never longer than before.
+
+    :param headers: of a reply, their names in lower case.
+    :param known: what it was so far, in seconds.
+    """
+    announced = _ANNOUNCED.search(headers.get("keep-alive", ""))
+    return known if announced is None else max(0.0, min(known, float(announced[1]) - 1))
 
 
 class Line:
@@ -25,6 +43,8 @@ class Line:
         if rate_budget is not None and rate_budget < 1:
             raise ConfigurationError(f"rate_budget is {rate_budget}: write 1 call a minute or more.")
         self.where = where
+        #: Seconds that a connection may idle.
+        self.keep_alive = KEEP_ALIVE
         self._budget = rate_budget
         self._given = limiter
         self._dialect: Dialect | None = None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from artificer_provider.client._core import Repeat
+from artificer_provider.client._line import kept_for
 from artificer_provider.client.dialects.wire import Body, WireReply
 from artificer_provider.client.errors import (
     ArtificerConnectionError,
@@ -37,14 +38,8 @@ MAX_REPLY_BYTES = 256 * 1024 * 1024
 MAX_CONNECTIONS = 100
 #: Calls at once on one asynchronous client: more would only wait for each other inside of the pool.
 MAX_IN_FLIGHT = 32
-#: A deployed engine closes a connection that idled for 5 s (WIRE §2); it is given up a second earlier.
-KEEP_ALIVE = 4.0
-
-_POOL = httpx.Limits(
-    max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_IN_FLIGHT, keepalive_expiry=KEEP_ALIVE
-)
 # A call that must not be sent twice gets a connection of its own: one that idled could be dead already.
-_UNUSED = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=0)
+_NEVER_IDLE = 0.0
 
 # Exceptions that prove that not a byte of the call was sent.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
@@ -67,6 +62,11 @@ class Call:
         self.wire = wire
         self.patience = patience
         self._options = options
+
+    @property
+    def may_idle(self) -> float:
+        """How many seconds a connection may have idled that this call goes over."""
+        return self.line.keep_alive if self.request.repeat is Repeat.ALWAYS else _NEVER_IDLE
 
     def arguments(self) -> dict[str, Any]:
         """Say to httpx what goes out, but for the body, which is made anew for each try."""
@@ -128,7 +128,9 @@ class Call:
         """
         took = (time.monotonic() - begun) * 1000
         log.debug("%s: HTTP %d after %.0f ms", self.request.doing, response.status_code, took)
-        self.line.limiter.heard(_headers(response))
+        headers = _headers(response)
+        self.line.limiter.heard(headers)
+        self.line.keep_alive = kept_for(headers, self.line.keep_alive)
         # What other codings unpack to has no bound that is known before it is unpacked.
         if response.headers.get("content-encoding", "identity").lower() not in ("identity", "gzip"):
             raise self._not_a_reply("is encoded in a way that was not asked for")
@@ -164,13 +166,26 @@ class Call:
         return ReplyError(f"Failed {self.request.doing}: the reply {problem}.", job_id=self.request.job_id)
 
 
+def _limits(idle: float) -> httpx.Limits:
+    """
+    Bound a pool.
+
+    :param idle: seconds that a connection may idle before it is given up.
+    """
+    kept = MAX_IN_FLIGHT if idle else 0
+    return httpx.Limits(
+        max_connections=MAX_CONNECTIONS, max_keepalive_connections=kept, keepalive_expiry=idle
+    )
+
+
 class Pools:
     """The connections of a client, opened when first used: a TLS context takes longer than all the rest."""
 
     def __init__(self, given: httpx.Client | None) -> None:
         self.lock = threading.RLock()
         self._given = given
-        self._made: dict[bool, httpx.Client] = {}
+        #: By how long a connection may idle. One that an engine wants shorter has another pool from then on.
+        self._made: dict[float, httpx.Client] = {}
 
     @contextmanager
     def open(self, call: Call) -> Generator[httpx.Response]:
@@ -179,8 +194,7 @@ class Pools:
             time.sleep(pause)
         begun = time.monotonic()
         try:
-            pool = self._of(call.request.repeat)
-            with pool.stream(**call.arguments(), content=call.content()) as response:
+            with self._of(call).stream(**call.arguments(), content=call.content()) as response:
                 call.heard(response, begun)
                 yield response
         except httpx.HTTPError as error:
@@ -204,15 +218,13 @@ class Pools:
             while self._made:
                 self._made.popitem()[1].close()
 
-    def _of(self, repeat: Repeat) -> httpx.Client:
-        """Give the pool for a call that may be sent again so."""
+    def _of(self, call: Call) -> httpx.Client:
         if self._given is not None:
             return self._given
-        reused = repeat is Repeat.ALWAYS
         with self.lock:
-            if reused not in self._made:
-                self._made[reused] = httpx.Client(limits=_POOL if reused else _UNUSED, verify=self._tls)
-            return self._made[reused]
+            if call.may_idle not in self._made:
+                self._made[call.may_idle] = httpx.Client(limits=_limits(call.may_idle), verify=self._tls)
+            return self._made[call.may_idle]
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
@@ -228,7 +240,7 @@ class AsyncPools:
         self.lock = asyncio.Lock()
         self.in_flight = asyncio.Semaphore(MAX_IN_FLIGHT)
         self._given = given
-        self._made: dict[bool, httpx.AsyncClient] = {}
+        self._made: dict[float, httpx.AsyncClient] = {}
 
     @asynccontextmanager
     async def open(self, call: Call) -> AsyncGenerator[httpx.Response]:
@@ -239,7 +251,7 @@ class AsyncPools:
             await asyncio.sleep(pause)
         content = call.content()
         body = content if content is None or isinstance(content, bytes) else _awaited(content)
-        pool = await self._of(call.request.repeat)
+        pool = await self._of(call)
         begun = time.monotonic()
         try:
             async with pool.stream(**call.arguments(), content=body) as response:
@@ -265,22 +277,21 @@ class AsyncPools:
         while self._made:
             await self._made.popitem()[1].aclose()
 
-    async def _of(self, repeat: Repeat) -> httpx.AsyncClient:
-        """Give the pool for a call that may be sent again so."""
+    async def _of(self, call: Call) -> httpx.AsyncClient:
         if self._given is not None:
             return self._given
-        reused = repeat is Repeat.ALWAYS
-        if reused not in self._made:
+        idle = call.may_idle
+        if idle not in self._made:
             import asyncio
 
-            made = await asyncio.to_thread(self._make, reused=reused)
+            made = await asyncio.to_thread(self._make, idle)
             # Another call may have made one meanwhile.
-            if self._made.setdefault(reused, made) is not made:
+            if self._made.setdefault(idle, made) is not made:
                 await made.aclose()
-        return self._made[reused]
+        return self._made[idle]
 
-    def _make(self, *, reused: bool) -> httpx.AsyncClient:
-        return httpx.AsyncClient(limits=_POOL if reused else _UNUSED, verify=self._tls)
+    def _make(self, idle: float) -> httpx.AsyncClient:
+        return httpx.AsyncClient(limits=_limits(idle), verify=self._tls)
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:

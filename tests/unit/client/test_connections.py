@@ -13,7 +13,7 @@ from support.scripted_server import Asked, Reply, ScriptedServer
 from support.waiting import wait_until
 from support.wire import DONE, JOB, answer, job, row, standing
 
-from artificer_provider.client import Artificer, AsyncArtificer, _transport
+from artificer_provider.client import Artificer, AsyncArtificer, _line
 from artificer_provider.client.errors import ArtificerConnectionError
 
 if TYPE_CHECKING:
@@ -78,8 +78,8 @@ def test_a_create_that_may_be_repeated_goes_over_any_connection(
 def test_a_connection_is_given_up_before_the_engine_closes_it(
     closing_server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert _transport._POOL.keepalive_expiry == 4.0  # the deployed engine closes it after 5 s
-    monkeypatch.setattr(_transport, "_POOL", httpx.Limits(max_connections=2, keepalive_expiry=0.2))
+    assert _line.KEEP_ALIVE == 4.0  # the deployed engine closes it after 5 s
+    monkeypatch.setattr(_line, "KEEP_ALIVE", 0.2)
     closing_server.otherwise = lambda _: job("RUNNING")
     with Artificer(base_url=closing_server.url, dialect="rest", retries=0) as client:
         client.batch.get("j1")
@@ -87,6 +87,40 @@ def test_a_connection_is_given_up_before_the_engine_closes_it(
         time.sleep(0.3)  # longer than we keep it, shorter than the engine does
         client.batch.get("j1")
     assert connections(closing_server) == [1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("announced", "known", "kept"),
+    [
+        ("timeout=5", 4.0, 4.0),
+        ("timeout=3, max=100", 4.0, 2.0),
+        ("timeout=60", 4.0, 4.0),
+        ("timeout=3", 1.0, 1.0),
+        ("timeout=0", 4.0, 0.0),
+        ("max=100", 4.0, 4.0),
+        ("", 4.0, 4.0),
+    ],
+)
+def test_a_connection_is_kept_a_second_less_than_announced(announced: str, known: float, kept: float) -> None:
+    assert _line.kept_for({"keep-alive": announced}, known) == kept
+
+
+def test_a_connection_that_the_engine_keeps_for_a_moment_is_used_once(server: ScriptedServer) -> None:
+    brief = {"Keep-Alive": "timeout=1"}
+    server.otherwise = lambda _: Reply(body={**JOB, "status": "RUNNING"}, headers=brief)
+    with Artificer(base_url=server.url, dialect="rest", retries=0) as client:
+        for _ in range(3):
+            client.batch.get("j1")
+    assert connections(server) == [1, 2, 3]
+
+
+async def test_an_async_one_too(server: ScriptedServer) -> None:
+    brief = {"Keep-Alive": "timeout=1"}
+    server.otherwise = lambda _: Reply(body={**JOB, "status": "RUNNING"}, headers=brief)
+    async with AsyncArtificer(base_url=server.url, dialect="rest", retries=0) as client:
+        for _ in range(3):
+            await client.batch.get("j1")
+    assert connections(server) == [1, 2, 3]
 
 
 def test_a_read_over_a_connection_that_was_closed_meanwhile_is_made_again(
