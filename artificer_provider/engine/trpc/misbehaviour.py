@@ -9,14 +9,25 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from artificer_provider.client.models.batch import BatchJob, BatchOptions, CreateBatchJob
+from artificer_provider.client.models.orchestration import (
+    ChainConfig,
+    PhaseAnswer,
+    PhaseMetadata,
+    ProcessedText,
+    ProcessedTextMetadata,
+    ProcessText,
+)
 from artificer_provider.client.states import ItemStatus, JobStatus
-from artificer_provider.engine import reads, writes
+from artificer_provider.engine import orchestration, reads, writes
+from artificer_provider.engine.errors import EngineError
 from artificer_provider.engine.steps import Action
 from artificer_provider.engine.trpc import known, shapes
 from artificer_provider.engine.trpc.batch import OneJob, admitted, known_job, move_job
+from artificer_provider.engine.trpc.deployed_runner import APOLOGY, NOBODY
 from artificer_provider.engine.trpc.envelope import UNDEFINED, iso
 from artificer_provider.engine.trpc.errors import Code, RefusedError, refused_input
 from artificer_provider.engine.trpc.procedures import Answer, Call, Procedure, Rooms, protected, read_input
@@ -28,6 +39,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from artificer_provider.client.models.batch import BatchJobResult
+    from artificer_provider.client.models.orchestration import ChainPhase
     from artificer_provider.engine.trpc.deployed_runner import DeployedRunner
     from artificer_provider.engine.trpc.envelope import Value
     from artificer_provider.engine.trpc.procedures import Stream
@@ -211,6 +223,35 @@ def flattered(phases: Sequence[str]) -> shapes.Shown:
     return show
 
 
+def apologise(stage: Stage, _name: str, _answer: Answer) -> Answer:
+    """Answer with an apology where a phase's model fails (WIRE §8)."""
+
+    async def answer(call: Call) -> Value:
+        asked = read_input(ProcessText, call)
+        results = [await _answer_or_apology(stage.rooms, asked, phase) for phase in asked.chain_config.phases]
+        metadata = ProcessedTextMetadata(
+            total_cost=sum(found.metadata.cost or 0.0 for found in results),
+            total_time=sum(found.metadata.processing_time or 0.0 for found in results),
+            phase_count=len(results),
+        )
+        done = ProcessedText(chain_results=results, metadata=metadata)
+        shown: Value = done.model_dump(mode="json", by_alias=True)
+        return shown
+
+    return protected(answer)
+
+
+async def _answer_or_apology(rooms: Rooms, asked: ProcessText, phase: ChainPhase) -> PhaseAnswer:
+    alone = asked.model_copy(update={"chain_config": ChainConfig(phases=[phase])})
+    try:
+        return (await orchestration.process_text(alone, rooms.answerers, rooms.store)).chain_results[0]
+    except EngineError as error:
+        if error.status != HTTPStatus.BAD_GATEWAY:
+            raise
+        nothing = PhaseMetadata(cost=0.0, processing_time=0.0, cache_hit=False)
+        return PhaseAnswer(phase=phase.name, response=APOLOGY, model=NOBODY, metadata=nothing)
+
+
 def _create_row(connection: sqlite3.Connection, asked: CreateBatchJob) -> BatchJob:
     """Create a job that says how many items it has, without one of them."""
     options = (asked.options or BatchOptions()).model_copy(update={"auto_start": False})
@@ -256,6 +297,7 @@ _MOVES = [f"batch.{move}Job" for move in ("start", "pause", "resume", "cancel", 
 _MISBEHAVIOURS: Sequence[tuple[Quirk, Iterable[str], Misbehaviour]] = (
     (Quirk.ROW_BEFORE_ITEMS, _CREATE, create_row_first),
     (Quirk.NUL_ORPHAN, _CREATE, leave_orphan),
+    (Quirk.APOLOGIES, ["orchestration.processText"], apologise),
     (Quirk.ZOMBIES, _START, start_zombie),
     (Quirk.START_FROM_ANYWHERE, _START, start_again),
     (Quirk.BLOCKING_START, _START, wait_for_end),

@@ -24,7 +24,7 @@ class Quirk(Enum):
     FAILURES_UNCOUNTED = (
         "WIRE §6.5: failedItems stays 0, and a later phase runs a failed item with an old text"
     )
-    APOLOGIES = "WIRE §6.6: where a model fails, the answer is an apology, and the item COMPLETED"
+    APOLOGIES = "WIRE §6.6, §8: where a model fails, the answer is an apology, and the item COMPLETED"
     PHASE1_APOLOGY = "WIRE §6.7: the first phase asks no model, and answers with the apology"
     EARLY_PERCENT = "WIRE §6.8: an item counts as completed after its first phase"
     ZERO_COSTS = "WIRE §6.9: costs and tokens are 0"

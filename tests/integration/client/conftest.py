@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def _one_tls_context() -> Iterator[None]:
     """Many clients of loopback servers share one context: each would take a tenth of a second."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(httpx._transports.default, "create_ssl_context", cache(httpx.create_ssl_context))
+        patch.setattr(httpx, "create_ssl_context", cache(httpx.create_ssl_context))
         yield
 
 

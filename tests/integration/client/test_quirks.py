@@ -12,7 +12,12 @@ from support.shared import APOLOGETIC, EVERYTHING
 from support.waiting import wait_until
 from support.wires import SYNC, finished, open_client, unsaid_of
 
-from artificer_provider.client.errors import ArtificerTimeoutError, ConflictError, WaitTimeoutError
+from artificer_provider.client.errors import (
+    ArtificerTimeoutError,
+    ConflictError,
+    EngineAnswerError,
+    WaitTimeoutError,
+)
 from artificer_provider.client.states import ItemStatus, JobStatus
 
 if TYPE_CHECKING:
@@ -253,6 +258,19 @@ def test_an_apology_in_place_of_an_answer_is_told_apart(
     assert {row.status for row in rows} == {ItemStatus.COMPLETED}
     assert [row.is_apology for row in rows] == [False, True, False, False]
     assert [row.output for row in rows if not row.is_apology] == [">>t0", ">>t2", ">>t3"]
+
+
+def test_an_apology_for_one_phase_of_a_text_is_no_answer(apologetic: Artificer, models: ModelServer) -> None:
+    models.failures["Hello."] = [400]
+    with pytest.raises(EngineAnswerError, match="phase 'a': every model of the engine failed") as caught:
+        apologetic.orchestration.process_text("Hello.", [{"name": "a"}, {"name": "b"}])
+    assert caught.value.answer.startswith("Sorry, I encountered an error.")
+    models.failures["Hello."] = [400]
+    with pytest.raises(EngineAnswerError):
+        apologetic.orchestration.chain("Hello.", [{"name": "a"}, {"name": "b"}])
+    assert len(models.calls) == 3  # the chain ends where its first answer is none
+    done = apologetic.orchestration.process_text("Hello.", [{"name": "a"}])
+    assert [found.response for found in done.chain_results] == [">Hello."]
 
 
 def test_a_job_is_started_only_when_its_items_are_there(

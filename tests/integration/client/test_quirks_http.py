@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.shared import API_KEY, EVERYTHING
-from support.wires import ASYNC, AUTO, AUTO_OF_NEXT, REST, SYNC, TRPC_OF_NEXT, UNPACED, finished, open_client
+from support.wires import (
+    ASYNC,
+    AUTO,
+    AUTO_OF_NEXT,
+    REST,
+    SYNC,
+    TRPC,
+    TRPC_OF_NEXT,
+    UNPACED,
+    finished,
+    open_client,
+)
 
 from artificer_provider.client import _settings
 from artificer_provider.client.errors import (
@@ -161,6 +172,13 @@ def test_an_engine_without_rest_is_found_to_speak_trpc(kind: str, deployed: Engi
         with pytest.raises(NotCarriedError):  # which only this wire has to say
             client.batch.list(name="any")
         client.batch.list(limit=1)
+
+
+@pytest.mark.parametrize("wire", [TRPC, TRPC_OF_NEXT])
+def test_the_engine_says_how_it_is_beside_its_procedures(kind: str, deployed: Engine, wire: Wire) -> None:
+    with open_client(kind, deployed.url, wire, api_key=None) as stranger:
+        found = stranger.health()
+    assert (found.status, found.mode, found.version) == ("ok", "database", None)
 
 
 def test_a_client_that_was_told_rest_says_that_it_finds_none(kind: str, deployed: Engine) -> None:

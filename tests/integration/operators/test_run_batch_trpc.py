@@ -21,6 +21,9 @@ from support.waiting import wait_until
 from artificer_provider.client import Artificer, _settings
 from artificer_provider.client.errors import ArtificerConnectionError
 from artificer_provider.client.resources import _jobs
+from artificer_provider.hooks.artificer import ArtificerHook
+from artificer_provider.operators.batch import ArtificerCreateBatchOperator
+from artificer_provider.sensors.batch import ArtificerBatchSensor
 from artificer_provider.triggers.batch import ArtificerBatchTrigger
 
 if TYPE_CHECKING:
@@ -90,14 +93,13 @@ def run(
     return connected(engine, tmp_path, request.node.name, monkeypatch)
 
 
-def connected(engine: Engine, folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> Run:
-    fields = {
-        "conn_type": "artificer",
-        "host": engine.url,
-        "password": API_KEY,
-        "extra": {"dialect": "trpc"},
-    }
+def connect(engine: Engine, monkeypatch: pytest.MonkeyPatch, **more: object) -> None:
+    fields = {"conn_type": "artificer", "host": engine.url, "password": API_KEY, **more}
     monkeypatch.setenv("AIRFLOW_CONN_ARTIFICER_DEFAULT", json.dumps(fields))
+
+
+def connected(engine: Engine, folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> Run:
+    connect(engine, monkeypatch, extra={"dialect": "trpc"})
     return Run(engine, folder, name[:100])
 
 
@@ -179,6 +181,28 @@ def test_a_start_whose_reply_was_lost_is_not_sent_again(
     run.execute()
     assert Counter(models.texts()) == ALL_ONCE
     assert len(run.jobs) == 1
+
+
+def test_a_connection_that_names_no_dialect_finds_the_engines_own(
+    run: Run, models: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect(run.engine, monkeypatch)
+    assert ArtificerHook().test_connection()[0]
+    run.execute()
+    assert [row["output"] for row in rows(run.folder)] == [">>one", ">>two", ">>three"]
+    assert Counter(models.texts()) == ALL_ONCE
+
+
+def test_a_job_that_one_task_creates_is_waited_for_by_the_next(run: Run, models: ModelServer) -> None:
+    models.open.clear()
+    create = ArtificerCreateBatchOperator(task_id="create", job_name=run.name, items=TEXTS, phases=PHASES)
+    job_id = create.execute(run.context)
+    assert create.execute(run.context) == job_id
+    sensor = ArtificerBatchSensor(task_id="wait", job_id=job_id)
+    assert sensor.poke(run.context) is False
+    models.open.set()
+    wait_until(lambda: sensor.poke(run.context) is True, "the end of the job")
+    assert Counter(models.texts()) == ALL_ONCE
 
 
 def never_arrived(run: Run) -> None:
