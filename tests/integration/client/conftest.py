@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 from support.shared import DEPLOYED, HONEST
+from support.tls import one_context
 from support.wires import KINDS, REST, SPEAKERS, open_client
 
 if TYPE_CHECKING:
@@ -20,11 +19,9 @@ if TYPE_CHECKING:
     from artificer_provider.client import Artificer
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _one_tls_context() -> Iterator[None]:
-    """Many clients of loopback servers share one context: each would take a tenth of a second."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(httpx, "create_ssl_context", cache(httpx.create_ssl_context))
+    with one_context():
         yield
 
 

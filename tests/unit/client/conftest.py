@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
+from support.tls import one_context
 
 from artificer_provider.client import Artificer
 
@@ -16,11 +15,9 @@ if TYPE_CHECKING:
     from support.scripted_server import ScriptedServer
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _one_tls_context() -> Iterator[None]:
-    """Hundreds of clients of loopback servers share one context: each would take a tenth of a second."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(httpx, "create_ssl_context", cache(httpx.create_ssl_context))
+    with one_context():
         yield
 
 
