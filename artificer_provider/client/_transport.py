@@ -23,6 +23,7 @@ from artificer_provider.client.errors import (
 )
 
 if TYPE_CHECKING:
+    import asyncio
     import ssl
     from collections.abc import AsyncGenerator, Generator, Iterator
 
@@ -235,12 +236,24 @@ class AsyncPools:
     """The same for an event loop, which making a TLS context must not hold up."""
 
     def __init__(self, given: httpx.AsyncClient | None) -> None:
-        import asyncio  # half as long to import as httpx, and of no use to the other client
-
-        self.lock = asyncio.Lock()
-        self.in_flight = asyncio.Semaphore(MAX_IN_FLIGHT)
         self._given = given
         self._made: dict[float, httpx.AsyncClient] = {}
+
+    # asyncio takes half as long to import as httpx: whoever only makes a client does not wait for it.
+
+    @cached_property
+    def lock(self) -> asyncio.Lock:
+        """Held by whoever asks what all calls wait for."""
+        import asyncio
+
+        return asyncio.Lock()
+
+    @cached_property
+    def in_flight(self) -> asyncio.Semaphore:
+        """Held by each call from its beginning to its end."""
+        import asyncio
+
+        return asyncio.Semaphore(MAX_IN_FLIGHT)
 
     @asynccontextmanager
     async def open(self, call: Call) -> AsyncGenerator[httpx.Response]:
