@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from artificer_provider.client import Artificer
     from artificer_provider.client.models.batch import BatchJob
 
+pytestmark = pytest.mark.slow  # a deployed engine takes its time
+
 TEXTS = ("t0", "t1", "t2", "t3")
 ITEMS = [{"input": text} for text in TEXTS]
 ONE: list[dict[str, Any]] = [{"name": "p1"}]

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from support.shared import EngineWith
     from support.wires import Wire
 
+pytestmark = pytest.mark.slow  # a deployed engine takes its time
+
 ITEMS: list[dict[str, Any]] = [{"input": "t0"}]
 PHASES: list[dict[str, Any]] = [{"name": "p1"}]
 PENDING = {"auto_start": False}

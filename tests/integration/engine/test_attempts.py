@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from support.engine import Engine
     from support.model_server import ModelServer
 
+pytestmark = pytest.mark.slow  # retries wait, and engines are killed
+
 ONE_PHASE = [{"name": "one", "systemPrompt": "First."}]
 SCORED = [{"name": "one", "systemPrompt": "First.", "validation": {"enabled": True, "minScore": 6}}]
 

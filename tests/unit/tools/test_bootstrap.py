@@ -368,6 +368,7 @@ version = "1"
 """
 
 
+@pytest.mark.slow
 def test_without_uv_pip_installs_what_the_lock_has_a_hash_for_and_nothing_else(project: Project) -> None:
     (project.bin / "uv").unlink()
     write_wheel(project.root / "stub-1-py3-none-any.whl", "stub")
