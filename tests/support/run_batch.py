@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from artificer_provider.client import Artificer
+from artificer_provider.client.errors import ArtificerConnectionError
 from artificer_provider.operators.batch import ArtificerRunBatchOperator
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from artificer_provider.client._core import Request
 
 TEXTS = ["one", "two", "three"]
 PHASES = [{"name": "first"}, {"name": "second"}]
@@ -33,3 +41,19 @@ def operator(folder: Path, **changes: Any) -> ArtificerRunBatchOperator:
 def rows(folder: Path) -> list[dict[str, Any]]:
     text = (folder / "rows" / "rows-0001-of-0001.jsonl").read_text()
     return [json.loads(line) for line in text.splitlines()]
+
+
+@contextmanager
+def reply_to_start_lost() -> Iterator[None]:
+    """Let a start go through, and its reply be lost on the way."""
+    send = Artificer.send
+
+    def lose_it(self: Artificer, request: Request[Any]) -> object:
+        reply = send(self, request)
+        if request.rest.path.endswith("/start"):
+            raise ArtificerConnectionError("cut", sent=True)
+        return reply
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Artificer, "send", lose_it)
+        yield

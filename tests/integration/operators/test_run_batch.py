@@ -12,10 +12,9 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, TaskDeferred
 from support.airflow import Died, StoreDouble, TaskInstanceDouble, context
 from support.engine import Engine, running_engine
-from support.run_batch import ALL_ONCE, operator, rows
+from support.run_batch import ALL_ONCE, operator, reply_to_start_lost, rows
 
 from artificer_provider.client import Artificer
-from artificer_provider.client.errors import ArtificerConnectionError
 from artificer_provider.operators._landing import Landing
 from artificer_provider.triggers.batch import ArtificerBatchTrigger
 
@@ -316,24 +315,13 @@ def test_a_wrong_key_fails_the_task_for_good_and_says_where_the_right_one_goes(
 
 
 def test_a_start_whose_reply_was_lost_says_that_it_was_sent_and_the_next_try_goes_on(
-    tmp_path: Path,
-    store: StoreDouble,
-    llm_engine: Engine,
-    model_server: ModelServer,
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, store: StoreDouble, llm_engine: Engine, model_server: ModelServer
 ) -> None:
-    send = Artificer.send
-
-    def lose_the_reply_to_start(self: Artificer, request: Request[Any]) -> object:
-        reply = send(self, request)
-        if request.rest.path.endswith("/start"):
-            raise ArtificerConnectionError("cut", sent=True)
-        return reply
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Artificer, "send", lose_the_reply_to_start)
-        with pytest.raises(AirflowException, match="its start was sent, and is not sent again"):
-            operator(tmp_path).execute(context(store))
+    with (
+        reply_to_start_lost(),
+        pytest.raises(AirflowException, match="its start was sent, and is not sent again"),
+    ):
+        operator(tmp_path).execute(context(store))
     operator(tmp_path).execute(context(store))
     assert Counter(model_server.texts()) == ALL_ONCE
     assert len(job_names(llm_engine)) == 1

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, TaskDeferred
 from support.airflow import Died, StoreDouble, TaskInstanceDouble, context
-from support.run_batch import ALL_ONCE, PHASES, TEXTS, operator, rows
+from support.run_batch import ALL_ONCE, PHASES, TEXTS, operator, reply_to_start_lost, rows
 from support.shared import API_KEY, CALL_COST, CALL_TOKENS, DEPLOYED, EVERYTHING, HONEST
 from support.trpc import Trpc
 from support.waiting import wait_until
 
 from artificer_provider.client import Artificer, _settings
-from artificer_provider.client.errors import ArtificerConnectionError
 from artificer_provider.client.resources import _jobs
 from artificer_provider.hooks.artificer import ArtificerHook
 from artificer_provider.operators.batch import ArtificerCreateBatchOperator
@@ -163,21 +162,12 @@ def test_a_try_that_dies_while_it_waits_is_followed_by_one_that_goes_on(
     assert len(run.jobs) == 1
 
 
-def test_a_start_whose_reply_was_lost_is_not_sent_again(
-    run: Run, models: ModelServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    send = Artificer.send
-
-    def lose_the_reply_to_start(self: Artificer, request: Request[Any]) -> object:
-        reply = send(self, request)
-        if request.rest.path.endswith("/start"):
-            raise ArtificerConnectionError("cut", sent=True)
-        return reply
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Artificer, "send", lose_the_reply_to_start)
-        with pytest.raises(AirflowException, match="its start was sent, and is not sent again"):
-            run.execute()
+def test_a_start_whose_reply_was_lost_is_not_sent_again(run: Run, models: ModelServer) -> None:
+    with (
+        reply_to_start_lost(),
+        pytest.raises(AirflowException, match="its start was sent, and is not sent again"),
+    ):
+        run.execute()
     run.execute()
     assert Counter(models.texts()) == ALL_ONCE
     assert len(run.jobs) == 1
