@@ -50,3 +50,33 @@ class InDoubt(StrEnum):
 
     REPEAT = "repeat"  #: make the call again, and perhaps pay twice
     FAIL = "fail"  #: fail the item, and pay once
+
+
+class Role(_OpenEnum):
+    """Who said something in a conversation."""
+
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+class ExportFormatName(_OpenEnum):
+    """How conversations can be written (WIRE §5); an engine need not offer all of them."""
+
+    MARKDOWN = "markdown"
+    NOTION = "notion"
+    OBSIDIAN = "obsidian"
+    GOOGLE_DOCS = "google-docs"
+    JSON = "json"
+    HTML = "html"
+
+
+class ProgressType(_OpenEnum):
+    """Which step of an orchestration a progress event tells of (WIRE §7)."""
+
+    ANALYZING = "analyzing"
+    ROUTING = "routing"
+    EXECUTING = "executing"
+    VALIDATING = "validating"
+    RETRYING = "retrying"
+    COMPLETE = "complete"
+    ERROR = "error"

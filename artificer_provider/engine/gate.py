@@ -19,6 +19,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
 
+from artificer_provider.engine.callers import Caller
 from artificer_provider.engine.errors import EngineError, ErrorContent, ErrorDetail, ErrorReply, Problem
 from artificer_provider.engine.payloads import path_of
 from artificer_provider.engine.trpc.paths import called
@@ -70,6 +71,7 @@ class Gate:
             await send(message)
 
         is_known = scope["state"]["is_known"] = self._knows(headers.get("Authorization"))
+        scope["state"]["caller"] = Caller(address=(scope.get("client") or (None,))[0])
         refusal = self._refusal(scope["path"], headers, is_known=is_known)
         if refusal is not None:
             await error_reply(refusal, request_id)(scope, receive, send_named)

@@ -133,5 +133,136 @@ CREATE TABLE decisions (
 );
 """
 
+# Rows belong to their owner. A key is kept as its hash; what was asked for under it is counted by the day.
+_OWNERS_AND_KEYS = """
+ALTER TABLE jobs ADD COLUMN owner TEXT NOT NULL DEFAULT 'local';
+CREATE INDEX jobs_by_owner ON jobs (owner, number);
+ALTER TABLE tombstones ADD COLUMN owner TEXT NOT NULL DEFAULT 'local';
+ALTER TABLE decisions ADD COLUMN owner TEXT NOT NULL DEFAULT 'local';
+ALTER TABLE decisions ADD COLUMN conversation_id TEXT;
+CREATE TABLE idempotency_keys_of_owners (
+  owner TEXT NOT NULL DEFAULT 'local',
+  key TEXT NOT NULL,
+  fingerprint TEXT NOT NULL,
+  job_id TEXT NOT NULL,
+  reply TEXT NOT NULL,
+  created_at TEXT NOT NULL,
+  PRIMARY KEY (owner, key)
+);
+INSERT INTO idempotency_keys_of_owners
+  SELECT 'local', key, fingerprint, job_id, reply, created_at FROM idempotency_keys;
+DROP TABLE idempotency_keys;
+ALTER TABLE idempotency_keys_of_owners RENAME TO idempotency_keys;
+CREATE TABLE api_keys (
+  id TEXT PRIMARY KEY,
+  name TEXT NOT NULL,
+  owner TEXT NOT NULL,
+  hash TEXT NOT NULL UNIQUE,
+  scopes TEXT NOT NULL,
+  addresses TEXT NOT NULL,
+  calls_a_minute INTEGER,
+  created_at TEXT NOT NULL,
+  expires_at TEXT,
+  revoked_at TEXT
+);
+CREATE TABLE key_usage (
+  key_id TEXT NOT NULL REFERENCES api_keys (id) ON DELETE CASCADE,
+  day TEXT NOT NULL,
+  calls INTEGER NOT NULL,
+  refused INTEGER NOT NULL,
+  last_used_at TEXT NOT NULL,
+  PRIMARY KEY (key_id, day)
+) WITHOUT ROWID;
+"""
+
+# A chunk holds its place in the document's text and its vector: the text itself stands once.
+_PROJECTS = """
+CREATE TABLE projects (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  owner TEXT NOT NULL,
+  name TEXT NOT NULL,
+  description TEXT,
+  settings TEXT NOT NULL,
+  created_at TEXT NOT NULL,
+  updated_at TEXT NOT NULL
+);
+CREATE INDEX projects_by_owner ON projects (owner, number);
+CREATE TABLE documents (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  project INTEGER NOT NULL REFERENCES projects (number) ON DELETE CASCADE,
+  filename TEXT NOT NULL,
+  original_name TEXT NOT NULL,
+  content_type TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  content TEXT NOT NULL,
+  metadata TEXT NOT NULL,
+  uploaded_at TEXT NOT NULL,
+  updated_at TEXT NOT NULL,
+  indexed_by TEXT
+);
+CREATE INDEX documents_by_project ON documents (project, number);
+CREATE TABLE chunks (
+  document INTEGER NOT NULL REFERENCES documents (number) ON DELETE CASCADE,
+  chunk_index INTEGER NOT NULL,
+  start_char INTEGER NOT NULL,
+  end_char INTEGER NOT NULL,
+  vector BLOB NOT NULL,
+  PRIMARY KEY (document, chunk_index)
+) WITHOUT ROWID;
+"""
+
+# What a model was asked to do is counted when it is kept: nothing has to be gone through to tell it.
+_CONVERSATIONS = """
+CREATE TABLE conversations (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  owner TEXT NOT NULL,
+  project INTEGER REFERENCES projects (number) ON DELETE SET NULL,
+  title TEXT,
+  model TEXT,
+  system_prompt TEXT,
+  temperature REAL,
+  max_tokens INTEGER,
+  created_at TEXT NOT NULL,
+  updated_at TEXT NOT NULL
+);
+CREATE INDEX conversations_by_owner ON conversations (owner, updated_at);
+CREATE INDEX conversations_by_project ON conversations (project);
+CREATE TABLE messages (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  conversation INTEGER NOT NULL REFERENCES conversations (number) ON DELETE CASCADE,
+  role TEXT NOT NULL,
+  content TEXT NOT NULL,
+  model TEXT,
+  cost REAL,
+  tokens INTEGER,
+  sources TEXT,
+  parent_id TEXT,
+  created_at TEXT NOT NULL
+);
+CREATE INDEX messages_by_conversation ON messages (conversation, number);
+CREATE TABLE model_usage (
+  owner TEXT NOT NULL,
+  model TEXT NOT NULL,
+  calls INTEGER NOT NULL,
+  failed_calls INTEGER NOT NULL,
+  tokens INTEGER NOT NULL,
+  cost REAL,
+  duration_ms INTEGER NOT NULL,
+  last_used_at TEXT NOT NULL,
+  PRIMARY KEY (owner, model)
+) WITHOUT ROWID;
+"""
+
 #: A step is never changed once an engine has been released with it: add another.
-STEPS: tuple[str, ...] = (_FIRST, _CALLS, _FEED_AND_DECISIONS)
+STEPS: tuple[str, ...] = (
+    _FIRST,
+    _CALLS,
+    _FEED_AND_DECISIONS,
+    _OWNERS_AND_KEYS,
+    _PROJECTS,
+    _CONVERSATIONS,
+)

@@ -37,6 +37,7 @@ _WIRE_NAMES = {
     "needs_ocr": "needsOCR",
     "force_ocr": "forceOCR",
     "estimated_ocr_cost": "estimatedOCRCost",
+    "cost_per_1k_tokens": "costPer1kTokens",
 }
 
 

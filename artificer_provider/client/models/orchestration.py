@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, JsonValue, StringConstraints
 
 from artificer_provider.client import limits
 from artificer_provider.client.models._base import NULL_IS_EMPTY_DICT, Instant, Payload, Reply
 from artificer_provider.client.models.batch import ValidationConfig
+from artificer_provider.client.states import ProgressType
 
 Query = Annotated[str, StringConstraints(min_length=1, max_length=limits.MAX_QUERY_CHARS)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=limits.MAX_TEXT_CHARS)]
@@ -133,6 +134,25 @@ class ChainMessage(Reply):
     tokens: int | None = None
     conversation_title: str | None = None
     chain_metadata: Annotated[ChainMetadata, NULL_IS_EMPTY_DICT] = Field(default_factory=ChainMetadata)
+
+
+class ChainProgress(Reply):
+    """
+    How far the engine is with a message (WIRE §7).
+
+    :param progress: 0 to 1.
+    :param metadata: what the step found. A deployed engine gives the first 100 characters of the answer here,
+        never all of it, and keeps none of it.
+    """
+
+    type: ProgressType
+    stage: str | None = None
+    message: str | None = None
+    progress: float | None = None
+    metadata: Annotated[dict[str, JsonValue], NULL_IS_EMPTY_DICT] = Field(
+        default_factory=dict[str, JsonValue]
+    )
+    timestamp: Instant | None = None
 
 
 class RoutingDecision(Reply):

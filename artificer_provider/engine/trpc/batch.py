@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from artificer_provider.client.models.batch import PhaseConfig
+    from artificer_provider.engine.callers import Caller
     from artificer_provider.engine.store import Store
     from artificer_provider.engine.trpc.envelope import Value
     from artificer_provider.engine.trpc.procedures import Answer, Call, Rooms
@@ -137,7 +138,7 @@ async def _create(rooms: Rooms, call: Call) -> Value:
     return shapes.created(created.reply)
 
 
-async def _move(rooms: Rooms, action: Action, asked: OneJob) -> Value:
+async def _move(rooms: Rooms, action: Action, caller: Caller, asked: OneJob) -> Value:
     job, moved = await rooms.store.write(partial(move_job, job_id=asked.job_id, action=action))
     if not moved:
         return shapes.done(f"Nothing was started: the job is {job.status}")
@@ -148,7 +149,7 @@ async def _move(rooms: Rooms, action: Action, asked: OneJob) -> Value:
     return shapes.done(f"Job {_DONE[action]} successfully")
 
 
-async def _delete(store: Store, asked: OneJob) -> Value:
+async def _delete(store: Store, caller: Caller, asked: OneJob) -> Value:
     def delete(connection: sqlite3.Connection) -> None:
         known_job(connection, asked.job_id)
         try:
@@ -161,12 +162,12 @@ async def _delete(store: Store, asked: OneJob) -> Value:
     return shapes.done("Job deleted successfully")
 
 
-async def _clean_up(_: CleanupCheckpoints) -> Value:
+async def _clean_up(_: Caller, asked: CleanupCheckpoints) -> Value:
     """Clean up nothing: every item is kept as it ends, there is no checkpoint beside it."""
     return {"success": True, "cleanedCount": 0, "message": "Cleaned up 0 checkpoint(s)"}
 
 
-async def _list(store: Store, asked: ListJobs) -> Value:
+async def _list(store: Store, caller: Caller, asked: ListJobs) -> Value:
     filters = {"project_id": asked.project_id, "status": asked.status}
 
     def find(connection: sqlite3.Connection) -> tuple[list[Value], int]:
@@ -183,18 +184,18 @@ def _config(connection: sqlite3.Connection, job_id: str) -> tuple[list[PhaseConf
     return reads.PHASES.validate_json(row["phases"]), row["concurrency"]
 
 
-async def _status(store: Store, asked: OneJob) -> Value:
+async def _status(store: Store, caller: Caller, asked: OneJob) -> Value:
     return shapes.status(await store.read(partial(known_job, job_id=asked.job_id)))
 
 
-async def _analytics(store: Store, asked: OneJob) -> Value:
+async def _analytics(store: Store, caller: Caller, asked: OneJob) -> Value:
     def find(connection: sqlite3.Connection) -> tuple[BatchJob, BatchAnalytics]:
         return known_job(connection, asked.job_id), reads.analytics(connection, asked.job_id)
 
     return shapes.analytics(*await store.read(find))
 
 
-async def _results(store: Store, look: Look, asked: OneJob) -> Stream:
+async def _results(store: Store, look: Look, caller: Caller, asked: OneJob) -> Stream:
     chunks = _result_chunks(store, look, asked.job_id)
     # The first piece is made before the reply begins: an unknown job must still be able to be a 404.
     first = await run_in_threadpool(next, chunks)

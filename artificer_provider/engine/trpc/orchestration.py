@@ -15,6 +15,7 @@ from artificer_provider.engine.trpc.errors import Code, RefusedError
 from artificer_provider.engine.trpc.procedures import Kind, Procedure, protected, taking
 
 if TYPE_CHECKING:
+    from artificer_provider.engine.callers import Caller
     from artificer_provider.engine.store import Store
     from artificer_provider.engine.trpc.envelope import Value
     from artificer_provider.engine.trpc.procedures import Rooms
@@ -39,18 +40,18 @@ def procedures(rooms: Rooms) -> dict[str, Procedure]:
     }
 
 
-async def _process(rooms: Rooms, asked: ProcessText) -> Value:
+async def _process(rooms: Rooms, caller: Caller, asked: ProcessText) -> Value:
     answered = await orchestration.process_text(asked, rooms.answerers, rooms.store)
     shown: Value = answered.model_dump(mode="json", by_alias=True)
     return shown
 
 
-async def _chat(_: ChainChat) -> Value:
+async def _chat(_: Caller, asked: ChainChat) -> Value:
     """Find no conversation: this engine keeps none."""
     raise RefusedError(Code.NOT_FOUND, "Conversation not found")
 
 
-async def _analytics(store: Store, asked: GetRoutingAnalytics) -> Value:
+async def _analytics(store: Store, caller: Caller, asked: GetRoutingAnalytics) -> Value:
     if asked.conversation_id is not None:
         found = orchestration.counted([])  # no decision belongs to a conversation: there are none
     else:

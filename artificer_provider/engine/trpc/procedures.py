@@ -15,6 +15,7 @@ from artificer_provider.engine.trpc.issues import issues, mistyped
 
 if TYPE_CHECKING:
     from artificer_provider.engine.answering.registry import Answerers
+    from artificer_provider.engine.callers import Caller
     from artificer_provider.engine.running import Runs
     from artificer_provider.engine.store import Store
 
@@ -44,6 +45,7 @@ class Call:
     :param body: what the input was read from.
     :param user_agent: who calls, as far as a caller says.
     :param is_known: whether the caller has the engine's key, or the engine asks for none.
+    :param caller: whose rows it sees, and what it may do.
     :param reply_headers: headers that the reply will carry; a procedure may add to them.
     """
 
@@ -51,6 +53,7 @@ class Call:
     body: bytes | bytearray
     user_agent: str
     is_known: bool
+    caller: Caller
     reply_headers: dict[str, str] = field(default_factory=dict[str, str])
 
 
@@ -90,11 +93,11 @@ def protected(answer: Answer) -> Answer:
     return answer_the_known
 
 
-def taking(model: type[M], act: Callable[[M], Awaitable[Value | Stream]]) -> Answer:
+def taking(model: type[M], act: Callable[[Caller, M], Awaitable[Value | Stream]]) -> Answer:
     """Read a call's input as a model first, and refuse what does not fit."""
 
     async def answer(call: Call) -> Value | Stream:
-        return await act(read_input(model, call))
+        return await act(call.caller, read_input(model, call))
 
     return answer
 

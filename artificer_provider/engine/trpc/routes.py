@@ -151,6 +151,7 @@ class TrpcDialect:
             body=inputs.body,
             user_agent=request.headers.get("User-Agent", ""),
             is_known=request.state.is_known,
+            caller=request.state.caller,
             reply_headers=headers,
         )
         return await procedure.answer(call)
