@@ -14,6 +14,9 @@ _BEGINNINGS = (
 #: The model that such an answer is said to come from.
 ERROR_MODEL = "error"
 
+#: The model that is named by an engine without a key for any: it invents sentences that look like answers.
+DEMO_MODEL = "demo-assistant-v1"
+
 
 def is_apology(answer: str) -> bool:
     """Tell whether a text is the engine's apology, and no answer of a model."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from artificer_provider.client import limits
 from artificer_provider.client._core import (
@@ -17,8 +17,6 @@ from artificer_provider.client._core import (
     mutation,
     query,
 )
-from artificer_provider.client.apologies import ERROR_MODEL, is_apology
-from artificer_provider.client.errors import EngineAnswerError
 from artificer_provider.client.models.orchestration import (
     ChainChat,
     ChainExecutionRequest,
@@ -30,6 +28,7 @@ from artificer_provider.client.models.orchestration import (
     ProcessText,
     RoutingAnalytics,
 )
+from artificer_provider.client.resources._answers import ANSWER_TIMEOUT, answered
 from artificer_provider.client.resources._checked import checked, in_range
 
 if TYPE_CHECKING:
@@ -37,11 +36,7 @@ if TYPE_CHECKING:
 
     from artificer_provider.client.models.batch import ValidationConfig
 
-T = TypeVar("T")
-
 ORCHESTRATION = "/api/orchestration"
-#: A call here is answered when the models are done; a deployed engine gives each of them 120 s (WIRE §6.6).
-ANSWER_TIMEOUT = 150.0
 
 Answers = list[PhaseAnswer]
 
@@ -69,7 +64,7 @@ class Orchestration(Resource[C]):
         :param use_rag: whether documents of the project are looked up for the answer.
         :param project_id: the project whose documents those are.
         :param validation_config: whether the answer is scored, and the score below which it is tried again.
-        :raises EngineAnswerError: when the engine apologises instead of answering.
+        :raises EngineAnswerError: when the engine apologises instead of answering, or, in demo mode, invents.
         :raises NotCarriedError: a deployed engine has no such call.
         """
         body = checked(
@@ -93,7 +88,7 @@ class Orchestration(Resource[C]):
 
         :param text: 1 to 100,000 characters.
         :param phases: 1 to 10 of name, model, system prompt and temperature.
-        :raises EngineAnswerError: when the engine apologises instead of answering.
+        :raises EngineAnswerError: when the engine apologises instead of answering, or, in demo mode, invents.
         """
         return _process_text(text, phases)
 
@@ -106,7 +101,7 @@ class Orchestration(Resource[C]):
 
         :param text: 1 to 100,000 characters, and so must every answer but the last be.
         :param phases: 1 to 10 of name, model, system prompt and temperature.
-        :raises EngineAnswerError: when the engine apologises instead of answering.
+        :raises EngineAnswerError: when the engine apologises instead of answering, or, in demo mode, invents.
         """
         return _chain(text, phases)
 
@@ -117,7 +112,7 @@ class Orchestration(Resource[C]):
 
         :param content: 1 to 10,000 characters.
         :raises NotFoundError: when there is no such conversation.
-        :raises EngineAnswerError: when the engine apologises instead of answering.
+        :raises EngineAnswerError: when the engine apologises instead of answering, or, in demo mode, invents.
         """
         return _chain_chat(conversation_id, content)
 
@@ -150,7 +145,7 @@ def _execute(body: ChainExecutionRequest) -> Flow[ChainExecutionResult]:
         repeat=Repeat.UNSENT,
         timeout=ANSWER_TIMEOUT,
     )
-    return _answered(done, "executing a query", done.response, done.model)
+    return answered(done, "executing a query", done.response, done.model)
 
 
 def _process_text(text: str, phases: Sequence[ChainPhase | Mapping[str, Any]]) -> Flow[ProcessedText]:
@@ -165,7 +160,7 @@ def _process_text(text: str, phases: Sequence[ChainPhase | Mapping[str, Any]]) -
         timeout=ANSWER_TIMEOUT * len(body.chain_config.phases),
     )
     for found in done.chain_results:
-        _answered(found, f"{doing}, phase {found.phase!r}", found.response, found.model)
+        answered(found, f"{doing}, phase {found.phase!r}", found.response, found.model)
     return done
 
 
@@ -190,19 +185,4 @@ def _chain_chat(conversation_id: str, content: str) -> Flow[ChainMessage]:
         repeat=Repeat.UNSENT,
         timeout=ANSWER_TIMEOUT,
     )
-    return _answered(done, doing, done.content, done.model)
-
-
-def _answered(done: T, doing: str, answer: str, model: str | None) -> T:
-    """
-    Give an answer that is one.
-
-    :raises EngineAnswerError: when it is an apology.
-    """
-    if model == ERROR_MODEL or is_apology(answer):
-        raise EngineAnswerError(
-            f"Failed {doing}: every model of the engine failed, and it apologised instead: {answer[:200]!r}. "
-            "Nothing was billed for that answer; try again later.",
-            answer=answer,
-        )
-    return done
+    return answered(done, doing, done.content, done.model)
