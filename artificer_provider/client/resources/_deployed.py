@@ -60,15 +60,15 @@ def analytics(answer: Json) -> Json:
     return _figures({**said["overall"], **figures, "jobId": said["jobId"], "status": said["status"]})
 
 
-def messages(answer: list[Json]) -> list[Json]:
-    """Read ``chat.getMessages``, which calls a message's moment by another name."""
-    return [{**said, "createdAt": said["timestamp"]} for said in answer]
+def message(said: Json) -> Json:
+    """Read one of ``chat.getMessages``, which calls a message's moment by another name."""
+    return {"createdAt": said.get("timestamp"), **said}
 
 
 def project(answer: Json) -> Json:
     """Read ``projects.getById``, which counts what the project holds under names of its own."""
     said: Json = answer["project"]
-    held: Json = said["_count"]
+    held: Json = said.get("_count") or {}
     stats = {
         "conversationCount": held.get("conversations"),
         "documentCount": held.get("documents"),

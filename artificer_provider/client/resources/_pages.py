@@ -35,9 +35,21 @@ class Page:
         """Ask for this part."""
         return {"limit": self.limit, "offset": self.offset}
 
-    def of(self, whole: Callable[[Any], list[Any]]) -> Callable[[Any], list[Any]]:
-        """Read this part of a list that came whole."""
-        return lambda answer: whole(answer)[self.kept]
+    def of(
+        self, whole: Callable[[Any], list[Any]], row: Callable[[Any], object] | None = None
+    ) -> Callable[[Any], list[Any]]:
+        """
+        Read this part of a list that came whole.
+
+        :param whole: finds the list in an answer.
+        :param row: makes of one of its rows what ``rest`` would have said.
+        """
+
+        def read(answer: object) -> list[Any]:
+            kept = whole(answer)[self.kept]
+            return kept if row is None else [row(one) for one in kept]
+
+        return read
 
 
 def page(doing: str, limit: int, offset: int) -> Page:

@@ -72,5 +72,6 @@ def ask(conversation_id: str, content: str, *, use_rag: bool | None) -> Flow[Cha
 
 def _said_in(conversation_id: str, page: Page) -> Request[MessageList]:
     rest = Rest("GET", path(CONVERSATIONS, conversation_id) + "/messages", page.params)
-    trpc = query("chat.getMessages", {"conversationId": conversation_id}, read=page.of(_deployed.messages))
+    said, read = {"conversationId": conversation_id}, page.of(_deployed.whole, _deployed.message)
+    trpc = query("chat.getMessages", said, read=read)
     return Request(f"fetching what was said in conversation {conversation_id}", MessageList, rest, trpc)
