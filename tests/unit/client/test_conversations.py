@@ -9,7 +9,6 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from support.scripted_server import Asked, Reply
 from support.wire import answer, refusal
-from support.wires import SYNC, TRPC, Wire, open_client
 
 from artificer_provider.client.apologies import why_no_answer
 from artificer_provider.client.errors import (
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from support.scripted_server import ScriptedServer
+    from support.wires import Wire
 
     from artificer_provider.client import Artificer
 
@@ -214,16 +214,15 @@ def test_what_is_out_of_its_limits_is_named_and_not_sent(
     assert server.asked == []
 
 
-def test_a_character_that_a_deployed_engine_cannot_keep_is_named(server: ScriptedServer) -> None:
-    with open_client(SYNC, server.url, TRPC) as client:
-        for call in (
-            lambda: client.conversations.update("c", title="a\0b"),
-            lambda: client.conversations.create(title="a\0b"),
-        ):
-            with pytest.raises(NotCarriedError, match="the NUL character in title"):
-                call()
-        with pytest.raises(NotCarriedError, match="the NUL character in content"):
-            client.messages.create("c", "user", "\0")
+def test_a_character_that_a_deployed_engine_cannot_keep_is_named(
+    server: ScriptedServer, deployed: Artificer
+) -> None:
+    with pytest.raises(NotCarriedError, match="the NUL character in title"):
+        deployed.conversations.update("c", title="a\0b")
+    with pytest.raises(NotCarriedError, match="the NUL character in title"):
+        deployed.conversations.create(title="a\0b")
+    with pytest.raises(NotCarriedError, match="the NUL character in content"):
+        deployed.messages.create("c", "user", "\0")
     assert server.asked == []
 
 

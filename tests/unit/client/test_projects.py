@@ -201,10 +201,10 @@ def test_a_character_that_a_deployed_engine_cannot_keep_is_named(
     assert server.asked == []
 
 
+@pytest.mark.parametrize("rows", [None, {}, "rows", [1]])
 def test_a_list_that_is_none_is_no_reply_of_the_api(
-    server: ScriptedServer, either: Artificer, wire: Wire
+    server: ScriptedServer, either: Artificer, wire: Wire, rows: object
 ) -> None:
-    for rows in (None, {}, "rows", [1]):
-        server.otherwise = lambda _, rows=rows: wire.reply(rows, "projects")
-        with pytest.raises(ReplyError):
-            either.projects.list()
+    server.will_answer(wire.reply(rows, "projects"))
+    with pytest.raises(ReplyError):
+        either.projects.list()
