@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pytest
 from jsonschema import Draft202012Validator
+from support.nouns import LOOKS
 
 from artificer_provider.client._core import Client, Flow, Many, PagesOf, Request, RowsOf, Then
 from artificer_provider.client.dialects.rest import RestDialect
@@ -78,6 +79,7 @@ CALLS: dict[str, Callable[[Recorder], object]] = {
     "analyzeImage": lambda c: c.images.analyze_image(PNG, prompt="what?"),
     "processPdf": lambda c: c.images.process_pdf(b"%PDF-", {"force_ocr": True}),
     "checkPdf": lambda c: c.images.check_pdf_needs_ocr(b"%PDF-"),
+    **{name: looks.call for name, looks in LOOKS.items()},
 }  # fmt: skip
 
 
