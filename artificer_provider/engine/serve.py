@@ -27,6 +27,7 @@ from artificer_provider.engine.answering.openai import LlmServer
 from artificer_provider.engine.answering.registry import Answerers
 from artificer_provider.engine.app import make_app
 from artificer_provider.engine.gate import Gate
+from artificer_provider.engine.llm import weights
 from artificer_provider.engine.store import DATABASE, Store, UnreadableStoreError
 from artificer_provider.engine.trpc.deployed_http import IDLE_SECONDS
 from artificer_provider.engine.trpc.mount import make_runner
@@ -57,6 +58,7 @@ class Settings:
     :param api_key: what callers must send; None asks for nothing, on loopback only.
     :param servers: the language models of the models file.
     :param any_model: the server of ARTIFICER_ENGINE_LLM_URL, for its own model and any that nobody else has.
+    :param small_model: the weights of the language model that runs here, where they have been fetched.
     :param quirks: what it does wrong, as deployed engines do; with any there is tRPC alone.
     """
 
@@ -66,6 +68,7 @@ class Settings:
     api_key: str | None = field(default=None, repr=False)
     servers: Sequence[LlmServer] = ()
     any_model: LlmServer | None = None
+    small_model: Path | None = None
     quirks: frozenset[Quirk] = frozenset()
 
 
@@ -87,7 +90,8 @@ def read_settings(
         models = Path(named).expanduser()
     try:
         servers = () if models is None else read_models(models, environment)
-        return Settings(host, port, data, api_key, servers, _any_model(environment))
+        small_model = weights.installed(environment)
+        return Settings(host, port, data, api_key, servers, _any_model(environment), small_model)
     except ModelsError as error:
         raise CannotServeError(str(error)) from error
 
@@ -116,7 +120,7 @@ def serve(settings: Settings) -> None:
     # Extractive work is plain Python in part: shorter turns keep the event loop quick while it runs.
     sys.setswitchinterval(0.0005)
     try:
-        answerers = Answerers(settings.servers, settings.any_model)
+        answerers = Answerers(settings.servers, settings.any_model, settings.small_model)
     except ModelsError as error:
         raise CannotServeError(str(error)) from error
     with ExitStack() as held:

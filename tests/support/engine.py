@@ -44,7 +44,7 @@ class Engine:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env=clean_environment(self.environment),
+                env=clean_environment({"XDG_DATA_HOME": str(self.data.parent), **self.environment}),
             )
         assert self.process.stdout is not None
         self.ready = self.process.stdout.readline()

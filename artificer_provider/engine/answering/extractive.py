@@ -21,7 +21,7 @@ from artificer_provider.engine.answering.words import phrases
 from artificer_provider.engine.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from concurrent.futures import ThreadPoolExecutor
 
     from artificer_provider.client.models.batch import PhaseConfig
@@ -107,8 +107,9 @@ class Extractive:
         match task:
             case Summarize(sentences=count):
                 return self._summarize(text, count)
-            case Classify(meanings=meanings):
-                return self._classify(text, meanings)
+            case Classify(meanings=meanings, examples=examples):
+                known = [*meanings.items(), *((example.label, example.text) for example in examples)]
+                return self._classify(text, known)
             case QuestionAnswering(question=question):
                 return self._best_sentence(text, question)
             case Extract(count=count):
@@ -125,16 +126,18 @@ class Extractive:
             sentences = [sentences[place] for place in places]
         return " ".join(sentences)
 
-    def _classify(self, text: str, meanings: Mapping[str, str]) -> str:
-        scores = self._likeness.between(text, list(meanings.values())) if text.strip() else [0.0]
+    def _classify(self, text: str, known: Sequence[tuple[str, str]]) -> str:
+        """Name the label of what is nearest: of what the labels mean, and of the examples."""
+        scores = self._likeness.between(text, [meaning for _, meaning in known]) if text.strip() else [0.0]
         if not any(scores):
+            labels = ", ".join(dict.fromkeys(label for label, _ in known))
             raise AnswerError(
-                f"{self.model} found nothing that speaks for any of the labels {', '.join(meanings)}: "
-                "describe the labels in words that such texts use.",
+                f"{self.model} found nothing that speaks for any of the labels {labels}: "
+                "describe the labels in words that such texts use, or give examples.",
                 cost=0.0,
                 tokens=0,
             )
-        return list(meanings)[scores.index(max(scores))]
+        return known[scores.index(max(scores))][0]
 
     def _best_sentence(self, text: str, question: str) -> str:
         sentences = split_sentences(text)

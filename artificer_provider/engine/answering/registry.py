@@ -10,11 +10,13 @@ from artificer_provider.engine.answering import minilm
 from artificer_provider.engine.answering.extractive import Extractive, Likeness
 from artificer_provider.engine.answering.models_file import check_together
 from artificer_provider.engine.answering.openai import PassThrough
+from artificer_provider.engine.answering.smollm import SmolLm
 from artificer_provider.engine.answering.tfidf import TfIdf
 from artificer_provider.engine.errors import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from artificer_provider.client.models.batch import PhaseConfig
     from artificer_provider.engine.answering.base import Answer, Answerer
@@ -36,13 +38,24 @@ class Answerers:
 
     :param servers: each answers for its own models.
     :param any_model: the server that every name goes to that nobody else has.
+    :param small_model: the weights of the language model that runs here, for phases that name it.
     """
 
-    def __init__(self, servers: Sequence[LlmServer] = (), any_model: LlmServer | None = None) -> None:
+    def __init__(
+        self,
+        servers: Sequence[LlmServer] = (),
+        any_model: LlmServer | None = None,
+        small_model: Path | None = None,
+    ) -> None:
         self._pool = ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1), "artificer-extractive")
         kinds: list[Likeness] = [minilm.MiniLM(), TfIdf()] if minilm.is_installed() else [TfIdf()]
         found = [Extractive(kind, self._pool) for kind in kinds]
-        self._here: Mapping[str, Answerer] = {"extractive": found[0], **{kind.model: kind for kind in found}}
+        self._small = [SmolLm(small_model)] if small_model else []
+        self._here: Mapping[str, Answerer] = {
+            "extractive": found[0],
+            **{kind.model: kind for kind in found},
+            **{name: small for small in self._small for name in small.names},
+        }
         everywhere = [*servers, *([any_model] if any_model else [])]
         check_together(everywhere, list(self._here))
         self._servers = [PassThrough(server) for server in servers]
@@ -90,4 +103,6 @@ class Answerers:
             await server.close()
         if self._any_model is not None:
             await self._any_model.close()
+        for small in self._small:
+            await small.close()
         self._pool.shutdown(wait=False, cancel_futures=True)

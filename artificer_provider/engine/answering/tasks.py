@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from artificer_provider.engine.errors import Problem
 
@@ -28,13 +28,32 @@ class Summarize(Task):
     sentences: Annotated[int, Field(ge=1, le=100)] = 2
 
 
+class Example(Task):
+    """A text, and the label it has."""
+
+    text: Annotated[str, StringConstraints(min_length=1, max_length=2_000)]
+    label: Words
+
+
 class Classify(Task):
-    """Name the label that fits a text best. Labels may come with a description of what they mean."""
+    """
+    Name the label that fits a text best. Labels may come with a description of what they mean.
+
+    :param examples: texts with their labels, to tell others by.
+    """
 
     labels: (
         Annotated[list[Words], Field(min_length=2, max_length=100)]
         | Annotated[dict[Words, Words], Field(min_length=2, max_length=100)]
     )
+    examples: Annotated[list[Example], Field(max_length=100)] = Field(default_factory=list[Example])
+
+    @model_validator(mode="after")
+    def _only_known_labels(self) -> Self:
+        unknown = sorted({example.label for example in self.examples} - set(self.labels))
+        if unknown:
+            raise ValueError(f"examples have labels that are not among the labels: {', '.join(unknown)}")
+        return self
 
     @property
     def meanings(self) -> Mapping[str, str]:

@@ -53,9 +53,10 @@ def _worded(task: Task) -> str:
             return (
                 f"Summarize the text in at most {count} sentences, from what it says alone. Give only that."
             )
-        case Classify(meanings=meanings):
+        case Classify(meanings=meanings, examples=examples):
             labels = "\n".join(f"- {meaning}" for meaning in meanings.values())
-            return f"Choose the label that fits the text best. Give only the label's name.\n{labels}"
+            shown = "".join(f"\nText: {example.text}\nLabel: {example.label}" for example in examples)
+            return f"Choose the label that fits the text best. Give only the label's name.\n{labels}{shown}"
         case QuestionAnswering(question=question):
             return (
                 f"Answer this question from the text alone; if it does not say, say so. Question: {question}"
