@@ -50,6 +50,7 @@ class Trpc:
     :param said: a checked model, JSON, or a bare string.
     :param read: makes of the answer what ``rest`` would have said.
     :param not_carried: what was asked for and has no field on this wire: refused, never dropped.
+    :param no_is_an_answer: ``success: false`` is one of the answers to this question, and no failure.
     """
 
     method: str
@@ -57,6 +58,7 @@ class Trpc:
     said: Payload | Mapping[str, object] | str | None = None
     read: Callable[[Any], object] | None = None
     not_carried: Sequence[str] = ()
+    no_is_an_answer: bool = False
 
 
 def query(

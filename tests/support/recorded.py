@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from artificer_provider.client.resources.images import SMALLEST_PDF
 from artificer_provider.client.states import JobStatus
+from support.recorded_of_models import OF_MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +55,7 @@ class Exchange:
     def said(self) -> Json:
         if self.is_cut:
             return _stand_in(self)
-        return None if self.sent is None else json.loads(self.sent)["json"]
+        return {} if self.sent is None else json.loads(self.sent)["json"]
 
     @property
     def answer(self) -> Json:
@@ -195,6 +196,7 @@ CALLS: dict[str, Call] = {
     "orchestration.getRoutingAnalytics": Call(
         "GET", _analytics, _fields("limit", "conversationId"), _fields(), (("limit", 50),)
     ),
+    **{procedure: Call(*how) for procedure, how in OF_MODELS.items()},
 }
 
 #: Paths that are no procedures' and that our client asks for: health, and to find the dialect out.
@@ -235,6 +237,8 @@ def _stand_in(exchange: Exchange) -> Json:
 def _no_envelope(exchange: Exchange) -> bool:
     if exchange.procedure not in CALLS or exchange.is_cut:
         return False
+    if exchange.sent is None and not CALLS[exchange.procedure].fields:
+        return exchange.method == "POST"  # a question without an argument has no envelope
     try:
         envelope = json.loads(exchange.sent or "")
     except ValueError:
@@ -283,6 +287,7 @@ RULES: dict[str, Callable[[Exchange], bool]] = {
     ),
     "no reply was recorded": lambda e: e.reply is None,
     "a reply that the recording cut off": lambda e: _CUT.search(e.reply["body"]) is not None,
+    "a reply that was recorded packed": lambda e: e.reply["body"].startswith("\x1f"),
     "no envelope, or one that marks values": _no_envelope,
     "fields that our call has not, or leaves none out of": _other_fields,
     "a value of a type that our call does not take": lambda e: e.case in _OTHER_TYPES,
