@@ -170,7 +170,19 @@ class Work:
 
 
 # A flow yields its steps and is sent their results: written once, driven by either client.
-Flow = Generator["Request[Any] | Sleep | Work", Any, T]
+Flow = Generator["Request[Any] | Sleep | Work | ByDialect[Any]", Any, T]
+
+
+@dataclass(frozen=True, slots=True)
+class ByDialect(Generic[T]):
+    """
+    What is one call on ``rest``, and takes several on ``trpc``.
+
+    :param trpc: the steps there, which are not begun unless they are needed.
+    """
+
+    rest: Request[T]
+    trpc: Flow[T]
 
 
 @dataclass(frozen=True, slots=True)

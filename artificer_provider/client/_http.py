@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
 from artificer_provider.client._core import (
     AsyncClient,
+    ByDialect,
     Client,
     Flow,
     Many,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from artificer_provider.client.dialects.wire import Dialect, WireRequest
     from artificer_provider.client.models.health import Health
 
+Step = Request[Any] | Work | ByDialect[Any]
 T = TypeVar("T")
 H = TypeVar("H")
 AnyPools = TypeVar("AnyPools", Pools, AsyncPools)
@@ -123,7 +125,7 @@ class Artificer(_Made["httpx.Client", Pools], Resources[Client], Client):
 
     def run(self, steps: Flow[T]) -> T:
         """Make the calls of a flow, one after the other."""
-        return _drive(steps, lambda step: step.do() if isinstance(step, Work) else self.send(step))
+        return _drive(steps, self._step)
 
     def iterate(self, many: Many[T]) -> Iterator[T]:
         """Iterate over what is too much for one reply, or for memory."""
@@ -148,6 +150,16 @@ class Artificer(_Made["httpx.Client", Pools], Resources[Client], Client):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _step(self, step: Step) -> object:
+        if isinstance(step, Work):
+            return step.do()
+        if isinstance(step, ByDialect):
+            return self.run(step.trpc) if self._speaks_trpc(step.rest) else self.send(step.rest)
+        return self.send(step)
+
+    def _speaks_trpc(self, asked: Request[Any]) -> bool:
+        return self._dialect(asked, self._begin()).name == "trpc"
 
     def _dialect(self, asked: Request[Any], patience: Patience) -> Dialect:
         if (known := self._line.dialect) is not None:
@@ -212,11 +224,7 @@ class AsyncArtificer(_Made["httpx.AsyncClient", AsyncPools], Resources[AsyncClie
 
     async def run(self, steps: Flow[T]) -> T:
         """Make the calls of a flow, one after the other."""
-        import asyncio
-
-        return await _adrive(
-            steps, lambda step: asyncio.to_thread(step.do) if isinstance(step, Work) else self.send(step)
-        )
+        return await _adrive(steps, self._step)
 
     async def iterate(self, many: Many[T]) -> AsyncGenerator[T]:
         """Iterate over what is too much for one reply, or for memory."""
@@ -243,6 +251,18 @@ class AsyncArtificer(_Made["httpx.AsyncClient", AsyncPools], Resources[AsyncClie
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+    async def _step(self, step: Step) -> object:
+        if isinstance(step, Work):
+            import asyncio
+
+            return await asyncio.to_thread(step.do)
+        if isinstance(step, ByDialect):
+            return await (self.run(step.trpc) if await self._speaks_trpc(step.rest) else self.send(step.rest))
+        return await self.send(step)
+
+    async def _speaks_trpc(self, asked: Request[Any]) -> bool:
+        return (await self._dialect(asked, self._begin())).name == "trpc"
 
     async def _dialect(self, asked: Request[Any], patience: Patience) -> Dialect:
         if (known := self._line.dialect) is not None:

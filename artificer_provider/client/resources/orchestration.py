@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from artificer_provider.client import limits
 from artificer_provider.client._core import (
+    ByDialect,
     C,
     Flow,
     Repeat,
@@ -18,7 +20,8 @@ from artificer_provider.client._core import (
     query,
 )
 from artificer_provider.client.apologies import ERROR_MODEL, is_apology
-from artificer_provider.client.errors import EngineAnswerError
+from artificer_provider.client.errors import ArtificerError, EngineAnswerError, NotFoundError
+from artificer_provider.client.models.conversations import Conversation, CreateConversation
 from artificer_provider.client.models.orchestration import (
     ChainChat,
     ChainExecutionRequest,
@@ -30,7 +33,8 @@ from artificer_provider.client.models.orchestration import (
     ProcessText,
     RoutingAnalytics,
 )
-from artificer_provider.client.resources._checked import checked, in_range
+from artificer_provider.client.resources._checked import beyond, checked, in_range, path
+from artificer_provider.client.resources._deployed import nothing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +43,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+log = logging.getLogger("artificer_provider.client")
+
 ORCHESTRATION = "/api/orchestration"
+CONVERSATIONS = "/api/conversations"
 #: A call here is answered when the models are done; a deployed engine gives each of them 120 s (WIRE §6.6).
 ANSWER_TIMEOUT = 150.0
 
@@ -63,6 +70,9 @@ class Orchestration(Resource[C]):
         """
         Answer one question.
 
+        A deployed engine answers only in a conversation (WIRE §5): one is made for the question, and deleted
+        again whatever becomes of it. There the engine chooses the model itself, and scores as it likes.
+
         :param query: the question, 1 to 10,000 characters.
         :param task_type: what kind of work it is: ``qa``, ``summarize``, …
         :param model: who answers; the engine's default unless given.
@@ -70,7 +80,8 @@ class Orchestration(Resource[C]):
         :param project_id: the project whose documents those are.
         :param validation_config: whether the answer is scored, and the score below which it is tried again.
         :raises EngineAnswerError: when the engine apologises instead of answering.
-        :raises NotCarriedError: a deployed engine has no such call.
+        :raises NotCarriedError: when a deployed engine is asked for more than an answer: ``task_type``,
+            ``model``, ``use_rag``, ``project_id`` or ``validation_config``.
         """
         body = checked(
             ChainExecutionRequest,
@@ -142,15 +153,62 @@ class Orchestration(Resource[C]):
 
 
 def _execute(body: ChainExecutionRequest) -> Flow[ChainExecutionResult]:
-    done: ChainExecutionResult = yield Request(
-        "executing a query",
-        ChainExecutionResult,
-        rest=Rest("POST", f"{ORCHESTRATION}/execute", body=body),
-        trpc=mutation("orchestration.chainChat", not_carried=("a query outside of a conversation",)),
-        repeat=Repeat.UNSENT,
-        timeout=ANSWER_TIMEOUT,
+    doing = "executing a query"
+    rest = Rest("POST", f"{ORCHESTRATION}/execute", body=body)
+    trpc = mutation("orchestration.chainChat", not_carried=("a query outside of a conversation",))
+    once = Request(doing, ChainExecutionResult, rest, trpc, Repeat.UNSENT, timeout=ANSWER_TIMEOUT)
+    done: ChainExecutionResult = yield ByDialect(once, _execute_in_conversation(doing, body))
+    return _answered(done, doing, done.response, done.model)
+
+
+def _execute_in_conversation(doing: str, body: ChainExecutionRequest) -> Flow[ChainExecutionResult]:
+    """Answer a question in a conversation made for it, and delete that again."""
+    made: Conversation = yield _conversation_for(doing, body)
+    try:
+        said: ChainMessage = yield _chatting(doing, made.id, body.query)
+    except ArtificerError:
+        yield from _clear_away(made.id)
+        raise
+    except GeneratorExit:  # the caller was interrupted, and nothing more can be sent for it
+        log.warning("Interrupted %s: conversation %s, made for it, is left on the engine.", doing, made.id)
+        raise
+    yield from _clear_away(made.id)
+    latency = said.chain_metadata.total_latency
+    return ChainExecutionResult(
+        response=said.content,
+        model=said.model,
+        cost=said.cost,
+        tokens=said.tokens,
+        validation_score=said.chain_metadata.validation_score,
+        retry_count=said.chain_metadata.retry_count,
+        latency_ms=None if latency is None else round(latency),
     )
-    return _answered(done, "executing a query", done.response, done.model)
+
+
+def _conversation_for(doing: str, body: ChainExecutionRequest) -> Request[Conversation]:
+    # A false use_rag asks for nothing, and a deployed engine does nothing of the kind.
+    carried = frozenset({"query"} | ({"use_rag"} if body.use_rag is False else set()))
+    made = CreateConversation(title="One query; made by a client for its answer, and of no further use")
+    return Request(
+        doing,
+        Conversation,
+        rest=Rest("POST", CONVERSATIONS, body=made),
+        trpc=mutation("conversations.create", made, not_carried=tuple(beyond(body, carried))),
+        repeat=Repeat.UNSENT,
+    )
+
+
+def _clear_away(conversation_id: str) -> Flow[None]:
+    """Delete a conversation. That it stays is no reason to lose the answer, or to hide why there is none."""
+    doing = f"deleting conversation {conversation_id}"
+    rest = Rest("DELETE", path(CONVERSATIONS, conversation_id))
+    trpc = mutation("conversations.delete", conversation_id, read=nothing)
+    try:
+        yield Request(doing, type(None), rest, trpc)
+    except NotFoundError:
+        log.debug("Conversation %s was deleted already.", conversation_id)
+    except ArtificerError as error:
+        log.warning("Conversation %s, made for one query, is left on the engine: %s", conversation_id, error)
 
 
 def _process_text(text: str, phases: Sequence[ChainPhase | Mapping[str, Any]]) -> Flow[ProcessedText]:
@@ -181,8 +239,13 @@ def _chain(text: str, phases: Sequence[ChainPhase | Mapping[str, Any]]) -> Flow[
 
 def _chain_chat(conversation_id: str, content: str) -> Flow[ChainMessage]:
     doing = f"chatting in conversation {conversation_id}"
+    done: ChainMessage = yield _chatting(doing, conversation_id, content)
+    return _answered(done, doing, done.content, done.model)
+
+
+def _chatting(doing: str, conversation_id: str, content: str) -> Request[ChainMessage]:
     body = checked(ChainChat, doing, content=content, conversation_id=conversation_id)
-    done: ChainMessage = yield Request(
+    return Request(
         doing,
         ChainMessage,
         rest=Rest("POST", f"{ORCHESTRATION}/chain-chat", body=body),
@@ -190,7 +253,6 @@ def _chain_chat(conversation_id: str, content: str) -> Flow[ChainMessage]:
         repeat=Repeat.UNSENT,
         timeout=ANSWER_TIMEOUT,
     )
-    return _answered(done, doing, done.content, done.model)
 
 
 def _answered(done: T, doing: str, answer: str, model: str | None) -> T:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import pytest
 from jsonschema import Draft202012Validator
 
-from artificer_provider.client._core import Client, Flow, Many, PagesOf, Request, RowsOf, Then
+from artificer_provider.client._core import ByDialect, Client, Flow, Many, PagesOf, Request, RowsOf, Then
 from artificer_provider.client.dialects.rest import RestDialect
 from artificer_provider.client.dialects.wire import Body, WireRequest
 from artificer_provider.client.resources import Resources
@@ -38,6 +38,7 @@ class Recorder(Resources[Client], Client):
 
     def run(self, steps: Flow[T]) -> T:
         step = next(steps)
+        step = step.rest if isinstance(step, ByDialect) else step
         assert isinstance(step, Request)
         return cast("T", self.send(step))
 

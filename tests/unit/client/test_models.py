@@ -218,9 +218,10 @@ def test_a_format_that_only_a_newer_engine_offers_is_sent(
 def test_an_empty_format_is_refused_before_anything_is_sent(
     server: ScriptedServer, either: Artificer, given: str
 ) -> None:
-    for call in (lambda: either.export.all(given), lambda: either.export.conversation("c", given)):
-        with pytest.raises(ConfigurationError, match="format: is empty"):
-            call()
+    with pytest.raises(ConfigurationError, match="format: is empty"):
+        either.export.all(given)
+    with pytest.raises(ConfigurationError, match="format: is empty"):
+        either.export.conversation("c", given)
     with pytest.raises(ConfigurationError, match="is no id"):
         either.export.conversation("", "html")
     assert server.asked == []
