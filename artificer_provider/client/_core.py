@@ -92,6 +92,7 @@ class Request(Generic[T]):
     :param into: the type of what comes back.
     :param trpc: a path where this wire has the call beside its procedures.
     :param timeout: seconds to wait for the reply, where that differs from the client's.
+    :param for_worker: a worker for images and PDFs is asked first, where the client knows one.
     """
 
     doing: str
@@ -101,6 +102,7 @@ class Request(Generic[T]):
     repeat: Repeat = Repeat.ALWAYS
     job_id: str | None = None
     timeout: float | None = None
+    for_worker: bool = False
 
 
 class Many(Generic[T]):
@@ -230,11 +232,32 @@ class Resource(Generic[C]):
     def __init__(self, client: C) -> None:
         self.client: C = client
 
+    if not TYPE_CHECKING:  # which would take every name for one of ours
+
+        def __getattr__(self, name: str) -> None:
+            raise AttributeError(_no_such_verb(type(self), name), name=name, obj=self)
+
+
+def _no_such_verb(noun: type[Resource[Any]], name: str) -> str:
+    """Say that a noun has no such verb, and what to write in place of one that the seed plan names."""
+    verb = name.removesuffix("_async")
+    found = vars(noun).get(verb)
+    if verb == name or not isinstance(found, _Verb):
+        return f"{noun.__name__!r} object has no attribute {name!r}"
+    told = f"{noun.__name__.lower()}.{verb}(…)"
+    how = f"`await client.{told}`" if found.is_awaited else f"`async for … in client.{told}`"
+    return f"There is no {name}: make an AsyncArtificer the client, and write {how}."
+
 
 class _Verb(Generic[P, T]):
-    """A method written once. What it builds is carried out by the client's method named ``carried_by``."""
+    """
+    A method written once. What it builds is carried out by the client's method named ``carried_by``.
+
+    On an asynchronous client it is awaited, or else iterated over.
+    """
 
     carried_by = "send"
+    is_awaited = True
 
     def __init__(self, build: Callable[Concatenate[Any, P], T]) -> None:
         self.build = build
@@ -282,6 +305,7 @@ class many(_Verb[P, Many[T]]):  # noqa: N801 - a decorator, used like a function
     """Any number of things: ``for row in client.batch.iter_results(…)``, and the same with ``async for``."""
 
     carried_by = "iterate"
+    is_awaited = False
 
     @overload
     def __get__(self, resource: Resource[Client], owner: object) -> Callable[P, Iterator[T]]: ...

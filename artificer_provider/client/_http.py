@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from abc import abstractmethod
-from copy import copy
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from artificer_provider.client._core import (
     AsyncClient,
@@ -21,10 +20,10 @@ from artificer_provider.client._core import (
     Then,
     Work,
 )
-from artificer_provider.client._line import Line
+from artificer_provider.client._made import Made, refusing
 from artificer_provider.client._retry import Outcome, Patience, RowStream, attempts
-from artificer_provider.client._settings import Options, Seconds, address
-from artificer_provider.client._transport import AsyncPools, Call, Pools
+from artificer_provider.client._transport import AsyncPools, Pools
+from artificer_provider.client._worker import is_away
 from artificer_provider.client.dialects.detect import detect, detecting
 from artificer_provider.client.errors import ArtificerConnectionError, ArtificerError
 from artificer_provider.client.resources import Resources
@@ -35,69 +34,28 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from artificer_provider.client._pace import Limiter
-    from artificer_provider.client.dialects.wire import Dialect, WireRequest
+    from artificer_provider.client._line import Line
+    from artificer_provider.client._transport import Call
+    from artificer_provider.client.dialects.wire import Dialect
     from artificer_provider.client.models.health import Health
 
 Step = Request[Any] | Work | ByDialect[Any]
 T = TypeVar("T")
-H = TypeVar("H")
-AnyPools = TypeVar("AnyPools", Pools, AsyncPools)
 
 log = logging.getLogger("artificer_provider.client")
 
 
-class _Made(Generic[H, AnyPools]):
-    """How either client is made; ``H`` is the httpx client that its user may bring."""
-
-    def __init__(
-        self,
-        api_key: str | None = None,
-        base_url: str | None = None,
-        *,
-        dialect: str = "auto",
-        timeout: Seconds | None = None,
-        retries: int | None = None,
-        deadline: Seconds | None = None,
-        rate_budget: int | None = None,
-        limiter: Limiter | None = None,
-        http_client: H | None = None,
-    ) -> None:
-        self._options = Options().but(timeout, retries, deadline)
-        self._line = Line(address(base_url, api_key, dialect), rate_budget, limiter)
-        self._pools: AnyPools = self._new_pools(http_client)
-
-    @abstractmethod
-    def _new_pools(self, given: H | None) -> AnyPools: ...
-
-    def with_options(
-        self, *, timeout: Seconds | None = None, retries: int | None = None, deadline: Seconds | None = None
-    ) -> Self:
-        """
-        Make a client that differs in what is given, and shares connections and rate budget with this one.
-
-        :param timeout: as for the client, and so are the others.
-        """
-        twin = copy(self)
-        # The nouns that were used already know this client, and not the other.
-        for noun in [name for name in vars(twin) if not name.startswith("_")]:
-            delattr(twin, noun)
-        twin._options = self._options.but(timeout, retries, deadline)  # noqa: SLF001 - of this class
-        return twin
-
-    def _begin(self) -> Patience:
-        return self._options.patience(time.monotonic)
-
-    def _call(self, request: Request[Any], wire: WireRequest, patience: Patience) -> Call:
-        return Call(self._line, self._options, request, wire, patience)
-
-
-class Artificer(_Made["httpx.Client", Pools], Resources[Client], Client):
+class Artificer(Made["httpx.Client", Pools], Resources[Client], Client):
     """
     A client for one engine. Use it in a ``with`` block, or call :meth:`close`. Threads can share it.
 
     :param api_key: sent as a bearer token; default ``ARTIFICER_API_KEY``. An engine without keys needs none.
     :param base_url: where the engine is; default ``ARTIFICER_BASE_URL``, else ``http://localhost:3001``.
+    :param typescript_api_url: another name of ``base_url``.
+    :param python_worker_url: a second server that speaks ``rest``, asked for images and PDFs before the
+        engine is; default ``ARTIFICER_PYTHON_WORKER_URL``, else none. When it is away (not reached in 5 s, or
+        HTTP 404, 405, 501, 502, 503, 504) the engine is asked, and the worker not for 30 s. A call that may
+        have reached it and got no answer goes nowhere else. The key goes along at the engine's origin only.
     :param dialect: ``rest``, ``trpc``, or ``auto``, which asks the engine once.
     :param timeout: seconds without a byte, and to connect, after which a try counts as failed; default 30.
     :param retries: how often a call that failed in passing is sent again; default 2.
@@ -120,8 +78,14 @@ class Artificer(_Made["httpx.Client", Pools], Resources[Client], Client):
     def send(self, request: Request[T]) -> T:
         """Make one call, again where that is allowed, and return what it brings."""
         patience = self._begin()
-        steps = attempts(request, self._dialect(request, patience), patience)
-        return _drive(steps, lambda wire: self._exchange(self._call(request, wire, patience)))
+        if (worker := self._asked_first(request)) is not None:
+            with worker.tried(request):
+                return self._send(request, replace(patience, hopeless=is_away), worker.line)
+        return self._send(request, patience, self._line)
+
+    def _send(self, request: Request[T], patience: Patience, line: Line) -> T:
+        steps = attempts(request, line.dialect or self._dialect(request, patience), patience)
+        return _drive(steps, lambda wire: self._exchange(self._call(request, wire, patience, line)))
 
     def run(self, steps: Flow[T]) -> T:
         """Make the calls of a flow, one after the other."""
@@ -142,6 +106,11 @@ class Artificer(_Made["httpx.Client", Pools], Resources[Client], Client):
     def close(self) -> None:
         """Close the connections, which clients made by :meth:`with_options` use too."""
         self._pools.close()
+
+    if not TYPE_CHECKING:  # which tells by itself
+        __aenter__ = __aexit__ = refusing(
+            "Artificer does not wait: write `async with AsyncArtificer(…)`, or `with Artificer(…)`."
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -197,7 +166,7 @@ class Artificer(_Made["httpx.Client", Pools], Resources[Client], Client):
             _sleep(pause)
 
 
-class AsyncArtificer(_Made["httpx.AsyncClient", AsyncPools], Resources[AsyncClient], AsyncClient):
+class AsyncArtificer(Made["httpx.AsyncClient", AsyncPools], Resources[AsyncClient], AsyncClient):
     """
     :class:`Artificer` for ``await``. Use it in an ``async with`` block, or await :meth:`aclose`.
 
@@ -219,8 +188,14 @@ class AsyncArtificer(_Made["httpx.AsyncClient", AsyncPools], Resources[AsyncClie
         patience = self._begin()
         # A call that waits for its turn has cost the event loop nothing yet.
         async with self._pools.in_flight:
-            steps = attempts(request, await self._dialect(request, patience), patience)
-            return await _adrive(steps, lambda wire: self._exchange(self._call(request, wire, patience)))
+            if (worker := self._asked_first(request)) is not None:
+                with worker.tried(request):
+                    return await self._send(request, replace(patience, hopeless=is_away), worker.line)
+            return await self._send(request, patience, self._line)
+
+    async def _send(self, request: Request[T], patience: Patience, line: Line) -> T:
+        steps = attempts(request, line.dialect or await self._dialect(request, patience), patience)
+        return await _adrive(steps, lambda wire: self._exchange(self._call(request, wire, patience, line)))
 
     async def run(self, steps: Flow[T]) -> T:
         """Make the calls of a flow, one after the other."""
@@ -243,6 +218,11 @@ class AsyncArtificer(_Made["httpx.AsyncClient", AsyncPools], Resources[AsyncClie
     async def aclose(self) -> None:
         """Close the connections, which clients made by :meth:`with_options` use too."""
         await self._pools.aclose()
+
+    if not TYPE_CHECKING:  # which tells by itself
+        __enter__ = __exit__ = refusing(
+            "AsyncArtificer is awaited: write `async with AsyncArtificer(…)`, or `with Artificer(…)`."
+        )
 
     async def __aenter__(self) -> Self:
         return self
