@@ -238,6 +238,10 @@ class Resource(Generic[C]):
             raise AttributeError(_no_such_verb(type(self), name), name=name, obj=self)
 
 
+# What the asynchronous client awaits; it iterates over all else.
+_AWAITED = ("send", "run")
+
+
 def _no_such_verb(noun: type[Resource[Any]], name: str) -> str:
     """Say that a noun has no such verb, and what to write in place of one that the seed plan names."""
     verb = name.removesuffix("_async")
@@ -245,19 +249,14 @@ def _no_such_verb(noun: type[Resource[Any]], name: str) -> str:
     if verb == name or not isinstance(found, _Verb):
         return f"{noun.__name__!r} object has no attribute {name!r}"
     told = f"{noun.__name__.lower()}.{verb}(…)"
-    how = f"`await client.{told}`" if found.is_awaited else f"`async for … in client.{told}`"
-    return f"There is no {name}: make an AsyncArtificer the client, and write {how}."
+    how = f"await client.{told}" if found.carried_by in _AWAITED else f"async for … in client.{told}"
+    return f"There is no {name}: make an AsyncArtificer the client, and write `{how}`."
 
 
 class _Verb(Generic[P, T]):
-    """
-    A method written once. What it builds is carried out by the client's method named ``carried_by``.
-
-    On an asynchronous client it is awaited, or else iterated over.
-    """
+    """A method written once. What it builds is carried out by the client's method named ``carried_by``."""
 
     carried_by = "send"
-    is_awaited = True
 
     def __init__(self, build: Callable[Concatenate[Any, P], T]) -> None:
         self.build = build
@@ -305,7 +304,6 @@ class many(_Verb[P, Many[T]]):  # noqa: N801 - a decorator, used like a function
     """Any number of things: ``for row in client.batch.iter_results(…)``, and the same with ``async for``."""
 
     carried_by = "iterate"
-    is_awaited = False
 
     @overload
     def __get__(self, resource: Resource[Client], owner: object) -> Callable[P, Iterator[T]]: ...
