@@ -109,13 +109,15 @@ class ReplyError(ArtificerError):
 
 class EngineAnswerError(ArtificerError):
     """
-    The engine says that all is well, and gives an apology or a blank instead of an answer (WIRE §5, §6.6).
+    The engine says that all is well, and gives something else than an answer (WIRE §5, §6.6).
 
-    :param answer: what it gave.
+    :param answer: what it gave: an apology, a blank, or what it invents in demo mode.
     """
 
-    def __init__(self, message: str, *, answer: str, job_id: str | None = None) -> None:
-        super().__init__(message, retryable=True, job_id=job_id)
+    def __init__(
+        self, message: str, *, answer: str, retryable: bool = True, job_id: str | None = None
+    ) -> None:
+        super().__init__(message, retryable=retryable, job_id=job_id)
         self.answer = answer
 
 

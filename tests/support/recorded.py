@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from artificer_provider.client.resources.images import SMALLEST_PDF
 from artificer_provider.client.states import JobStatus
 from support.recorded_of_models import OF_MODELS
+from support.recorded_of_talk import BARE, OF_TALK, SAID_OTHERWISE, STAND_INS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +57,11 @@ class Exchange:
         if self.is_cut:
             return _stand_in(self)
         return {} if self.sent is None else json.loads(self.sent)["json"]
+
+    @property
+    def fields(self) -> dict[str, Json]:
+        """What was said, by name."""
+        return self.said if isinstance(self.said, dict) else {BARE: self.said}
 
     @property
     def answer(self) -> Json:
@@ -197,6 +203,7 @@ CALLS: dict[str, Call] = {
         "GET", _analytics, _fields("limit", "conversationId"), _fields(), (("limit", 50),)
     ),
     **{procedure: Call(*how) for procedure, how in OF_MODELS.items()},
+    **{procedure: Call(*how) for procedure, how in OF_TALK.items()},
 }
 
 #: Paths that are no procedures' and that our client asks for: health, and to find the dialect out.
@@ -205,8 +212,10 @@ DETECTION = frozenset({"/openapi.json", "/auth.public", "/api/trpc/auth.public"}
 
 
 def expected_input(exchange: Exchange) -> Json:
-    """What our client says for what was recorded: the same, a small PDF padded and defaults written out."""
-    said = dict(exchange.said)
+    """What our client says for what was recorded: the same, small things padded and defaults written out."""
+    if not isinstance(exchange.said, dict):
+        return exchange.said
+    said = SAID_OTHERWISE.get(exchange.procedure, dict)(exchange.said)
     if "pdfData" in said:
         said["pdfData"] = b64encode(b64decode(said["pdfData"]).ljust(SMALLEST_PDF, b"\n")).decode()
     return {**dict(CALLS[exchange.procedure].defaults), **said}
@@ -231,6 +240,7 @@ def _stand_in(exchange: Exchange) -> Json:
         "images.processPdf": {"pdfData": pdf, **options},
         "images.checkPdfNeedsOCR": {"pdfData": pdf},
         "images.extractTextFromImage": {"imageData": pdf, "contentType": "image/png"},
+        **STAND_INS,
     }[exchange.procedure]
 
 
@@ -247,7 +257,7 @@ def _no_envelope(exchange: Exchange) -> bool:
 
 
 def _other_fields(exchange: Exchange) -> bool:
-    call, said = CALLS.get(exchange.procedure), exchange.said
+    call, said = CALLS.get(exchange.procedure), exchange.fields
     if call is None:
         return False
     phases = [name for phase in said.get("phases", ()) for name in phase]

@@ -135,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
         self.wfile.write(b"0\r\n\r\n")
 
-    do_GET = do_POST = do_DELETE = _answer  # noqa: N815 - the names that http.server looks for
+    do_GET = do_POST = do_PATCH = do_DELETE = _answer  # noqa: N815 - the names that http.server looks for
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's
         pass

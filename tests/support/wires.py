@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from artificer_provider.client import Artificer, AsyncArtificer
 from support.blocking import Blocking
+from support.scripted_server import Reply
 from support.shared import API_KEY
+from support.wire import answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +37,16 @@ class Wire:
     def unsaid(self, *fields: str) -> set[str]:
         """Give the fields of which only ``rest`` says something."""
         return set(fields) if self.is_trpc else set()
+
+    def reply(self, value: object, part: str | None = None) -> Reply:
+        """
+        Say a value as an engine does on this wire.
+
+        :param part: under which name ``trpc`` says it, beside its success.
+        """
+        if not self.is_trpc:
+            return Reply(body=value)
+        return answer(value if part is None else {"success": True, part: value})
 
 
 REST, TRPC, TRPC_OF_NEXT = Wire("rest"), Wire("trpc"), Wire("trpc", "/api/trpc")

@@ -55,6 +55,11 @@ _BY_WORDS: tuple[tuple[re.Pattern[str], type[StatusError]], ...] = (
         ConflictError,
     ),
     (re.compile(r"\b(Project|Document|Conversation|Message|Batch job) not found\b"), NotFoundError),
+    (
+        # What its database says when a conversation or a project is not there.
+        re.compile(r"No record was found for|\b(conversations_projectId|messages_conversationId)_fkey\b"),
+        NotFoundError,
+    ),
     (re.compile(r"Please wait \d+ ?s"), RateLimitError),
 )
 

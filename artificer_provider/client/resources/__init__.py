@@ -10,11 +10,16 @@ from artificer_provider.client._core import C
 if TYPE_CHECKING:
     from artificer_provider.client.resources.auth import Auth
     from artificer_provider.client.resources.batch import Batch
+    from artificer_provider.client.resources.chat import Chat
+    from artificer_provider.client.resources.conversations import Conversations
     from artificer_provider.client.resources.export import Export
     from artificer_provider.client.resources.images import Images
+    from artificer_provider.client.resources.messages import Messages
     from artificer_provider.client.resources.models import Models
     from artificer_provider.client.resources.monitoring import Monitoring
     from artificer_provider.client.resources.orchestration import Orchestration
+    from artificer_provider.client.resources.projects import Projects
+    from artificer_provider.client.resources.search import Search
     from artificer_provider.client.resources.usage import Usage
 
 
@@ -76,3 +81,38 @@ class Resources(Generic[C]):
         from artificer_provider.client.resources.auth import Auth
 
         return Auth(cast("C", self))
+
+    @cached_property
+    def chat(self) -> Chat[C]:
+        """Messages put to a conversation, and their answers."""
+        from artificer_provider.client.resources.chat import Chat
+
+        return Chat(cast("C", self))
+
+    @cached_property
+    def conversations(self) -> Conversations[C]:
+        """Conversations: what a model is told before, and what was said."""
+        from artificer_provider.client.resources.conversations import Conversations
+
+        return Conversations(cast("C", self))
+
+    @cached_property
+    def messages(self) -> Messages[C]:
+        """What was said in conversations."""
+        from artificer_provider.client.resources.messages import Messages
+
+        return Messages(cast("C", self))
+
+    @cached_property
+    def projects(self) -> Projects[C]:
+        """Projects: documents, and conversations about them."""
+        from artificer_provider.client.resources.projects import Projects
+
+        return Projects(cast("C", self))
+
+    @cached_property
+    def search(self) -> Search[C]:
+        """Search for what texts mean, over a project's documents."""
+        from artificer_provider.client.resources.search import Search
+
+        return Search(cast("C", self))

@@ -6,15 +6,14 @@ import re
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
-from pydantic import ValidationError
+from pydantic import ConfigDict, ValidationError
 
 from artificer_provider.client.dialects.wire import place_of
 from artificer_provider.client.errors import ConfigurationError
+from artificer_provider.client.models._base import Payload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from artificer_provider.client.models._base import Payload
 
 M = TypeVar("M", bound="Payload")
 
@@ -60,10 +59,18 @@ def path(*parts: str) -> str:
 
     :raises ConfigurationError: when an id is none.
     """
-    for part in parts[1:]:
-        if not part or part in (".", "..") or _HALF_A_PAIR.search(part):
-            raise ConfigurationError(f"{part!r} is no id.")
-    return "/".join((parts[0], *(quote(part, safe="") for part in parts[1:])))
+    return "/".join((parts[0], *(quote(known_by(part), safe="") for part in parts[1:])))
+
+
+def known_by(an_id: str) -> str:
+    """
+    Check an id.
+
+    :raises ConfigurationError: when it is none.
+    """
+    if not an_id or an_id in (".", "..") or _HALF_A_PAIR.search(an_id):
+        raise ConfigurationError(f"{an_id!r} is no id.")
+    return an_id
 
 
 def header(doing: str, name: str, value: str | None) -> str | None:
@@ -75,6 +82,21 @@ def header(doing: str, name: str, value: str | None) -> str | None:
     if value is not None and not (value.strip() and value.isascii() and value.isprintable()):
         raise refused(doing, [(name, f"is {value!r}, and must be printable ASCII")])
     return value
+
+
+class Told(Payload):
+    """What ``trpc`` is told: a body, and beside it what ``rest`` says in the path."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+def told(body: Payload, **beside: object) -> Told:
+    """
+    Make what ``trpc`` is told.
+
+    :param beside: as that wire spells it: ``conversationId=…``.
+    """
+    return Told(**beside, **body.model_dump(by_alias=True, exclude_none=True))
 
 
 def beyond(model: Payload, carried: frozenset[str], where: str = "") -> Iterator[str]:

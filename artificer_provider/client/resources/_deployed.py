@@ -11,9 +11,14 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
-def part(name: str) -> Callable[[Json], object]:
+def part(name: str) -> Callable[[Json], Any]:
     """Read one part of an answer."""
     return itemgetter(name)
+
+
+def whole(answer: list[Json]) -> list[Json]:
+    """Read an answer that is a list and nothing else."""
+    return answer
 
 
 def nothing(_answer: object) -> None:
@@ -53,6 +58,23 @@ def analytics(answer: Json) -> Json:
         "phases": [_figures(phase, "cost", "tokens") for phase in said["phases"]],
     }
     return _figures({**said["overall"], **figures, "jobId": said["jobId"], "status": said["status"]})
+
+
+def message(said: Json) -> Json:
+    """Read one of ``chat.getMessages``, which calls a message's moment by another name."""
+    return {"createdAt": said.get("timestamp"), **said}
+
+
+def project(answer: Json) -> Json:
+    """Read ``projects.getById``, which counts what the project holds under names of its own."""
+    said: Json = answer["project"]
+    held: Json = said.get("_count") or {}
+    stats = {
+        "conversationCount": held.get("conversations"),
+        "documentCount": held.get("documents"),
+        "knowledgeEntityCount": held.get("knowledgeEntities"),
+    }
+    return {**{name: value for name, value in said.items() if name != "_count"}, "stats": stats}
 
 
 def check_of_processed(threshold: float) -> Callable[[Json], Json]:

@@ -31,6 +31,7 @@ from artificer_provider.client.errors import (
 from artificer_provider.client.models.batch import BatchJob, BatchJobResult, BatchOptions, CreateBatchJob
 from artificer_provider.client.resources import _deployed
 from artificer_provider.client.resources._checked import beyond, checked, header, in_range, path
+from artificer_provider.client.resources._pages import all_of
 from artificer_provider.client.states import JobStatus
 
 if TYPE_CHECKING:
@@ -233,10 +234,5 @@ def find(name: str) -> Flow[Jobs]:
 
 
 def _all(name: str | None) -> Flow[Jobs]:
-    size, found = limits.MAX_PAGE, Jobs()
-    page: PagesOf[BatchJob] | None = PagesOf(lambda offset: list_jobs(None, None, name, size, offset), size)
-    while page is not None:
-        jobs: Jobs = yield page.request
-        found += jobs
-        page = page.after(jobs)
-    return found
+    size = limits.MAX_PAGE
+    return all_of(PagesOf(lambda offset: list_jobs(None, None, name, size, offset), size))

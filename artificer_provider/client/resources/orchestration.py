@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from artificer_provider.client import limits
 from artificer_provider.client._core import (
-    ByDialect,
     C,
     Flow,
     Repeat,
@@ -19,11 +17,7 @@ from artificer_provider.client._core import (
     mutation,
     query,
 )
-from artificer_provider.client.apologies import ERROR_MODEL, is_apology
-from artificer_provider.client.errors import ArtificerError, EngineAnswerError, NotFoundError
-from artificer_provider.client.models.conversations import Conversation, CreateConversation
 from artificer_provider.client.models.orchestration import (
-    ChainChat,
     ChainExecutionRequest,
     ChainExecutionResult,
     ChainMessage,
@@ -33,22 +27,14 @@ from artificer_provider.client.models.orchestration import (
     ProcessText,
     RoutingAnalytics,
 )
-from artificer_provider.client.resources._checked import beyond, checked, in_range, path
-from artificer_provider.client.resources._deployed import nothing
+from artificer_provider.client.resources._answers import ANSWER_TIMEOUT, answered
+from artificer_provider.client.resources._checked import checked, in_range
+from artificer_provider.client.resources._execute import DOING, ORCHESTRATION, chatting, execute
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from artificer_provider.client.models.batch import ValidationConfig
-
-T = TypeVar("T")
-
-log = logging.getLogger("artificer_provider.client")
-
-ORCHESTRATION = "/api/orchestration"
-CONVERSATIONS = "/api/conversations"
-#: A call here is answered when the models are done; a deployed engine gives each of them 120 s (WIRE §6.6).
-ANSWER_TIMEOUT = 150.0
 
 Answers = list[PhaseAnswer]
 
@@ -79,13 +65,13 @@ class Orchestration(Resource[C]):
         :param use_rag: whether documents of the project are looked up for the answer.
         :param project_id: the project whose documents those are.
         :param validation_config: whether the answer is scored, and the score below which it is tried again.
-        :raises EngineAnswerError: when the engine apologises instead of answering.
+        :raises EngineAnswerError: when the engine apologises instead of answering, or, in demo mode, invents.
         :raises NotCarriedError: when a deployed engine is asked for more than an answer: ``task_type``,
             ``model``, ``use_rag``, ``project_id`` or ``validation_config``.
         """
         body = checked(
             ChainExecutionRequest,
-            "executing a query",
+            DOING,
             query=query,
             task_type=task_type,
             model=model,
@@ -93,7 +79,7 @@ class Orchestration(Resource[C]):
             project_id=project_id,
             validation_config=validation_config,
         )
-        return _execute(body)
+        return execute(body)
 
     @flow
     def process_text(
@@ -104,7 +90,7 @@ class Orchestration(Resource[C]):
 
         :param text: 1 to 100,000 characters.
         :param phases: 1 to 10 of name, model, system prompt and temperature.
-        :raises EngineAnswerError: when the engine apologises instead of answering.
+        :raises EngineAnswerError: when the engine apologises instead of answering, or, in demo mode, invents.
         """
         return _process_text(text, phases)
 
@@ -117,7 +103,7 @@ class Orchestration(Resource[C]):
 
         :param text: 1 to 100,000 characters, and so must every answer but the last be.
         :param phases: 1 to 10 of name, model, system prompt and temperature.
-        :raises EngineAnswerError: when the engine apologises instead of answering.
+        :raises EngineAnswerError: when the engine apologises instead of answering, or, in demo mode, invents.
         """
         return _chain(text, phases)
 
@@ -128,7 +114,7 @@ class Orchestration(Resource[C]):
 
         :param content: 1 to 10,000 characters.
         :raises NotFoundError: when there is no such conversation.
-        :raises EngineAnswerError: when the engine apologises instead of answering.
+        :raises EngineAnswerError: when the engine apologises instead of answering, or, in demo mode, invents.
         """
         return _chain_chat(conversation_id, content)
 
@@ -152,65 +138,6 @@ class Orchestration(Resource[C]):
         return Request(doing, RoutingAnalytics, Rest("GET", f"{ORCHESTRATION}/analytics", params), trpc)
 
 
-def _execute(body: ChainExecutionRequest) -> Flow[ChainExecutionResult]:
-    doing = "executing a query"
-    rest = Rest("POST", f"{ORCHESTRATION}/execute", body=body)
-    trpc = mutation("orchestration.chainChat", not_carried=("a query outside of a conversation",))
-    once = Request(doing, ChainExecutionResult, rest, trpc, Repeat.UNSENT, timeout=ANSWER_TIMEOUT)
-    done: ChainExecutionResult = yield ByDialect(once, _execute_in_conversation(doing, body))
-    return _answered(done, doing, done.response, done.model)
-
-
-def _execute_in_conversation(doing: str, body: ChainExecutionRequest) -> Flow[ChainExecutionResult]:
-    """Answer a question in a conversation made for it, and delete that again."""
-    made: Conversation = yield _conversation_for(doing, body)
-    try:
-        said: ChainMessage = yield _chatting(doing, made.id, body.query)
-    except ArtificerError:
-        yield from _clear_away(made.id)
-        raise
-    except GeneratorExit:  # the caller was interrupted, and nothing more can be sent for it
-        log.warning("Interrupted %s: conversation %s, made for it, is left on the engine.", doing, made.id)
-        raise
-    yield from _clear_away(made.id)
-    latency = said.chain_metadata.total_latency
-    return ChainExecutionResult(
-        response=said.content,
-        model=said.model,
-        cost=said.cost,
-        tokens=said.tokens,
-        validation_score=said.chain_metadata.validation_score,
-        retry_count=said.chain_metadata.retry_count,
-        latency_ms=None if latency is None else round(latency),
-    )
-
-
-def _conversation_for(doing: str, body: ChainExecutionRequest) -> Request[Conversation]:
-    # A false use_rag asks for nothing, and a deployed engine does nothing of the kind.
-    carried = frozenset({"query"} | ({"use_rag"} if body.use_rag is False else set()))
-    made = CreateConversation(title="One query; made by a client for its answer, and of no further use")
-    return Request(
-        doing,
-        Conversation,
-        rest=Rest("POST", CONVERSATIONS, body=made),
-        trpc=mutation("conversations.create", made, not_carried=tuple(beyond(body, carried))),
-        repeat=Repeat.UNSENT,
-    )
-
-
-def _clear_away(conversation_id: str) -> Flow[None]:
-    """Delete a conversation. That it stays is no reason to lose the answer, or to hide why there is none."""
-    doing = f"deleting conversation {conversation_id}"
-    rest = Rest("DELETE", path(CONVERSATIONS, conversation_id))
-    trpc = mutation("conversations.delete", conversation_id, read=nothing)
-    try:
-        yield Request(doing, type(None), rest, trpc)
-    except NotFoundError:
-        log.debug("Conversation %s was deleted already.", conversation_id)
-    except ArtificerError as error:
-        log.warning("Conversation %s, made for one query, is left on the engine: %s", conversation_id, error)
-
-
 def _process_text(text: str, phases: Sequence[ChainPhase | Mapping[str, Any]]) -> Flow[ProcessedText]:
     doing = "processing a text"
     body = checked(ProcessText, doing, text=text, chain_config={"phases": phases})
@@ -223,7 +150,7 @@ def _process_text(text: str, phases: Sequence[ChainPhase | Mapping[str, Any]]) -
         timeout=ANSWER_TIMEOUT * len(body.chain_config.phases),
     )
     for found in done.chain_results:
-        _answered(found, f"{doing}, phase {found.phase!r}", found.response, found.model)
+        answered(found, f"{doing}, phase {found.phase!r}", found.response, found.model)
     return done
 
 
@@ -239,32 +166,5 @@ def _chain(text: str, phases: Sequence[ChainPhase | Mapping[str, Any]]) -> Flow[
 
 def _chain_chat(conversation_id: str, content: str) -> Flow[ChainMessage]:
     doing = f"chatting in conversation {conversation_id}"
-    done: ChainMessage = yield _chatting(doing, conversation_id, content)
-    return _answered(done, doing, done.content, done.model)
-
-
-def _chatting(doing: str, conversation_id: str, content: str) -> Request[ChainMessage]:
-    body = checked(ChainChat, doing, content=content, conversation_id=conversation_id)
-    return Request(
-        doing,
-        ChainMessage,
-        rest=Rest("POST", f"{ORCHESTRATION}/chain-chat", body=body),
-        trpc=mutation("orchestration.chainChat", body),
-        repeat=Repeat.UNSENT,
-        timeout=ANSWER_TIMEOUT,
-    )
-
-
-def _answered(done: T, doing: str, answer: str, model: str | None) -> T:
-    """
-    Give an answer that is one.
-
-    :raises EngineAnswerError: when it is an apology.
-    """
-    if model == ERROR_MODEL or is_apology(answer):
-        raise EngineAnswerError(
-            f"Failed {doing}: every model of the engine failed, and it apologised instead: {answer[:200]!r}. "
-            "Nothing was billed for that answer; try again later.",
-            answer=answer,
-        )
-    return done
+    done: ChainMessage = yield chatting(doing, conversation_id, content)
+    return answered(done, doing, done.content, done.model)

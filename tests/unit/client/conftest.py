@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from support.tls import one_context
+from support.wires import KINDS, REST, TRPC, Wire, open_client
 
 from artificer_provider.client import Artificer
 
@@ -31,4 +32,24 @@ def client(server: ScriptedServer) -> Iterator[Artificer]:
 def trpc(server: ScriptedServer) -> Iterator[Artificer]:
     """A client of a deployed engine, at the root."""
     with Artificer("sk_secret", server.url, dialect="trpc", retries=0) as opened:
+        yield opened
+
+
+@pytest.fixture(params=[REST, TRPC], ids=["rest", "trpc"])
+def wire(request: pytest.FixtureRequest) -> Wire:
+    found: Wire = request.param
+    return found
+
+
+@pytest.fixture(params=KINDS)
+def either(request: pytest.FixtureRequest, server: ScriptedServer, wire: Wire) -> Iterator[Artificer]:
+    """A client of either kind, on either wire."""
+    with open_client(request.param, server.url, wire) as opened:
+        yield opened
+
+
+@pytest.fixture(params=KINDS)
+def deployed(request: pytest.FixtureRequest, server: ScriptedServer) -> Iterator[Artificer]:
+    """A client of either kind, of a deployed engine, that sends again what it may."""
+    with open_client(request.param, server.url, TRPC, retries=3) as opened:
         yield opened

@@ -20,7 +20,7 @@ from artificer_provider.client.errors import (
 )
 from artificer_provider.client.models.conversations import Conversation
 from artificer_provider.client.models.orchestration import ChainExecutionRequest
-from artificer_provider.client.resources.orchestration import _execute
+from artificer_provider.client.resources._execute import execute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -142,7 +142,7 @@ def test_without_a_conversation_nothing_is_asked(server: ScriptedServer, deploye
 def test_an_interrupted_question_names_the_conversation_that_it_leaves(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    step = next(_execute(ChainExecutionRequest(query="Why?")))
+    step = next(execute(ChainExecutionRequest(query="Why?")))
     assert isinstance(step, ByDialect)
     steps = step.trpc
     next(steps)

@@ -31,9 +31,12 @@ from artificer_provider.client.models.batch import (
     JobChanges,
     PhaseConfig,
 )
+from artificer_provider.client.models.chat import ChatReply
+from artificer_provider.client.models.conversations import Conversation, ConversationSummary
 from artificer_provider.client.models.export import Exported, ExportFormat
 from artificer_provider.client.models.health import Health
 from artificer_provider.client.models.images import ImageAnalysis, OcrResult, PdfCheck, PdfProcessingResult
+from artificer_provider.client.models.messages import Message
 from artificer_provider.client.models.model_admin import Model, ModelCache, ModelSelection, RefreshedModels
 from artificer_provider.client.models.monitoring import (
     CapabilitiesReport,
@@ -48,8 +51,21 @@ from artificer_provider.client.models.orchestration import (
     ProcessedText,
     RoutingAnalytics,
 )
+from artificer_provider.client.models.projects import (
+    Document,
+    DocumentMatch,
+    DocumentProposal,
+    DocumentStats,
+    Project,
+)
+from artificer_provider.client.models.search import (
+    EmbeddingStats,
+    ReindexedDocument,
+    SearchHealth,
+    SearchResults,
+)
 from artificer_provider.client.models.usage import ModelUsage, SessionStats
-from artificer_provider.client.states import ExportFormatName, ItemStatus, JobStatus
+from artificer_provider.client.states import ExportFormatName, ItemStatus, JobStatus, Role
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -156,6 +172,55 @@ def use_a_worker() -> None:
         assert_type(client.worker.fallbacks, int)
 
 
+def converse(client: Artificer) -> None:
+    talk = client.conversations.create(title="T", temperature=0.5)
+    assert_type(talk, Conversation)
+    assert_type(talk.messages, list[Message])
+    assert_type(client.conversations.list(limit=5, project_id="p"), list[ConversationSummary])
+    assert_type(client.conversations.iter(), Iterator[ConversationSummary])
+    assert_type(client.conversations.get(talk.id), Conversation)
+    assert_type(client.conversations.update(talk.id, max_tokens=100), Conversation)
+    assert_type(client.conversations.name_after(talk.id, "Hello"), Conversation)
+    assert_type(client.conversations.send_message(talk.id, "Hello"), ChatReply)
+    assert_type(client.chat.send(talk.id, "Why?", use_rag=True), ChatReply)
+    assert_type(client.chat.get_messages(talk.id), list[Message])
+    said = client.messages.create(talk.id, "user", "Hello")
+    assert_type(said.role, Role)
+    client.messages.create(talk.id, Role.ASSISTANT, "Hello")
+    assert_type(client.messages.list(talk.id, offset=1), list[Message])
+    assert_type(client.messages.iter(talk.id), Iterator[Message])
+    assert_type(client.messages.update(said.id, "Hi"), Message)
+    assert_type(client.messages.delete(said.id), None)
+    assert_type(client.conversations.delete(talk.id), None)
+
+
+def use_projects(client: Artificer) -> None:
+    project = client.projects.create("P", settings={"colour": "red"})
+    assert_type(project, Project)
+    assert_type(client.projects.list(), list[Project])
+    assert_type(client.projects.iter(), Iterator[Project])
+    assert_type(client.projects.get(project.id), Project)
+    assert_type(client.projects.update(project.id, name="Q"), Project)
+    assert_type(client.projects.add_conversation(project.id, "c"), ConversationSummary)
+    assert_type(client.projects.list_conversations(project.id), list[ConversationSummary])
+    assert_type(client.projects.iter_conversations(project.id), Iterator[ConversationSummary])
+    assert_type(client.projects.upload_document(project.id, Path("a.md")), Document)
+    assert_type(client.projects.upload_document(project.id, b"text", "a.txt"), Document)
+    assert_type(client.projects.list_documents(project.id), list[Document])
+    assert_type(client.projects.iter_documents(project.id), Iterator[Document])
+    assert_type(client.projects.get_document_stats(project.id), DocumentStats)
+    assert_type(client.projects.search_documents(project.id, "q", limit=3), list[DocumentMatch])
+    assert_type(client.projects.get_document("d"), Document)
+    assert_type(client.projects.update_document("d", "text", reason="better"), Document)
+    assert_type(client.projects.propose_document_update("d", "", "longer"), DocumentProposal)
+    assert_type(client.projects.delete_document("d"), None)
+    assert_type(client.search.documents(project.id, "q", document_ids=["d"]), SearchResults)
+    assert_type(client.search.get_stats(project.id), EmbeddingStats)
+    assert_type(client.search.reindex("d"), ReindexedDocument)
+    assert_type(client.search.health(), SearchHealth)
+    assert_type(client.projects.delete(project.id), None)
+
+
 def fail(client: Artificer) -> None:
     try:
         client.batch.cancel("j")
@@ -213,4 +278,17 @@ async def use_async(client: AsyncArtificer) -> None:
     assert_type(await client.export.all("html"), Exported)
     assert_type(await client.models.list(), list[Model])
     assert_type(await client.auth.whoami(), Identity)
+    await converse_async(client)
     await client.aclose()
+
+
+async def converse_async(client: AsyncArtificer) -> None:
+    assert_type(await client.chat.send("c", "Why?"), ChatReply)
+    assert_type(await client.conversations.create(), Conversation)
+    assert_type(await client.messages.list("c"), list[Message])
+    assert_type(client.messages.iter("c"), AsyncIterator[Message])
+    assert_type(await client.projects.upload_document("p", Path("a.md")), Document)
+    assert_type(await client.projects.delete("p"), None)
+    async for document in client.projects.iter_documents("p"):
+        assert_type(document, Document)
+    assert_type(await client.search.documents("p", "q"), SearchResults)

@@ -1,0 +1,77 @@
+"""Chat: a message that is put to a conversation, and its answer."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from artificer_provider.client._core import C, Flow, Repeat, Request, Resource, Rest, flow, mutation, query
+from artificer_provider.client.models.chat import ChatReply, SendMessage
+from artificer_provider.client.models.messages import Message
+from artificer_provider.client.resources import _deployed
+from artificer_provider.client.resources._answers import ANSWER_TIMEOUT, answered
+from artificer_provider.client.resources._checked import beyond, checked, known_by, path
+from artificer_provider.client.resources._pages import all_of, pages
+
+if TYPE_CHECKING:
+    from artificer_provider.client.resources._pages import Page
+
+CHAT = "/api/chat"
+CONVERSATIONS = "/api/conversations"
+
+MessageList = list[Message]
+
+_TRPC_MESSAGE = frozenset({"content", "conversation_id"})
+
+
+class Chat(Resource[C]):
+    """Messages put to a conversation, and their answers."""
+
+    @flow
+    def send(self, conversation_id: str, content: str, *, use_rag: bool | None = None) -> Flow[ChatReply]:
+        """
+        Put a message to a conversation, and wait for the answer. The engine keeps both in it.
+
+        It is not sent again by itself once it may have been billed. No answer within 150 s is an error.
+
+        :param content: 1 to 10,000 characters.
+        :param use_rag: whether the documents of the conversation's project are looked up for the answer.
+        :raises NotFoundError: when there is no such conversation.
+        :raises EngineAnswerError: when the engine apologises instead of answering, or, in demo mode, invents.
+            The conversation has kept what was asked, and what was said instead.
+        :raises NotCarriedError: when ``use_rag`` is given to a deployed engine.
+        """
+        return ask(conversation_id, content, use_rag=use_rag)
+
+    @flow
+    def get_messages(self, conversation_id: str) -> Flow[MessageList]:
+        """
+        Fetch all that was said in a conversation, oldest first. ``messages.iter`` needs less memory.
+
+        :raises NotFoundError: when there is no such conversation.
+        """
+        return all_of(pages(partial(_said_in, conversation_id)))
+
+
+def ask(conversation_id: str, content: str, *, use_rag: bool | None) -> Flow[ChatReply]:
+    """Put a message to a conversation."""
+    doing = f"sending a message to conversation {conversation_id}"
+    body = checked(
+        SendMessage, doing, content=content, conversation_id=known_by(conversation_id), use_rag=use_rag
+    )
+    done: ChatReply = yield Request(
+        doing,
+        ChatReply,
+        rest=Rest("POST", f"{CHAT}/send", body=body),
+        trpc=mutation("chat.sendMessage", body, not_carried=tuple(beyond(body, _TRPC_MESSAGE))),
+        repeat=Repeat.UNSENT,
+        timeout=ANSWER_TIMEOUT,
+    )
+    return answered(done, doing, done.content, done.model)
+
+
+def _said_in(conversation_id: str, page: Page) -> Request[MessageList]:
+    rest = Rest("GET", path(CONVERSATIONS, conversation_id) + "/messages", page.params)
+    said, read = {"conversationId": conversation_id}, page.of(_deployed.whole, _deployed.message)
+    trpc = query("chat.getMessages", said, read=read)
+    return Request(f"fetching what was said in conversation {conversation_id}", MessageList, rest, trpc)
