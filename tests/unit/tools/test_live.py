@@ -10,7 +10,7 @@ import pytest
 from support.engine import clean_environment
 from support.live import Made, offered
 
-from artificer_provider.client.errors import NotFoundError, ServerError, StatusError
+from artificer_provider.client.errors import InvalidRequestError, NotFoundError, ServerError, StatusError
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -70,6 +70,13 @@ def test_what_was_made_is_cleared_away_the_latest_first_and_what_stays_is_named(
 def test_what_an_engine_does_not_offer_is_skipped_and_said(status: int) -> None:
     with pytest.raises(pytest.skip.Exception, match="this engine offers no tea"), offered("tea"):
         raise gone(StatusError, status)
+
+
+def test_what_takes_a_language_model_is_skipped_where_there_is_none() -> None:
+    reason = "conversation.model: extractive is no language model"
+    error = InvalidRequestError("Failed", status_code=422, reason=reason)
+    with pytest.raises(pytest.skip.Exception, match="this engine offers no chat"), offered("chat"):
+        raise error
 
 
 def test_what_an_engine_fails_at_is_not_skipped() -> None:
