@@ -299,6 +299,8 @@ def _drive(steps: Generator[Any, Any, T], do: Callable[[Any], object]) -> T:
                 step = steps.send(brought)
     except StopIteration as stop:
         return cast("T", stop.value)
+    finally:
+        steps.close()  # at once where the caller was interrupted, and not when it is collected
 
 
 async def _adrive(steps: Generator[Any, Any, T], do: Callable[[Any], Awaitable[object]]) -> T:
@@ -318,6 +320,8 @@ async def _adrive(steps: Generator[Any, Any, T], do: Callable[[Any], Awaitable[o
                 step = steps.send(brought)
     except StopIteration as stop:
         return cast("T", stop.value)
+    finally:
+        steps.close()  # at once where the caller was interrupted, and not when it is collected
 
 
 def _sleep(pause: Sleep) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from support.scripted_server import Asked, Reply
 from support.wire import HTML, answer, refusal
 from support.wires import AUTO, KINDS, REST, TRPC, open_client
 
-from artificer_provider.client._core import ByDialect
+from artificer_provider.client import AsyncArtificer
 from artificer_provider.client.errors import (
     ArtificerConnectionError,
     EngineAnswerError,
@@ -18,9 +19,6 @@ from artificer_provider.client.errors import (
     RateLimitError,
     ServerError,
 )
-from artificer_provider.client.models.conversations import Conversation
-from artificer_provider.client.models.orchestration import ChainExecutionRequest
-from artificer_provider.client.resources._execute import execute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -139,16 +137,19 @@ def test_without_a_conversation_nothing_is_asked(server: ScriptedServer, deploye
     assert server.paths == PATHS[:1]
 
 
-def test_an_interrupted_question_names_the_conversation_that_it_leaves(
-    caplog: pytest.LogCaptureFixture,
+async def test_a_cancelled_question_names_the_conversation_that_it_leaves(
+    server: ScriptedServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    step = next(execute(ChainExecutionRequest(query="Why?")))
-    assert isinstance(step, ByDialect)
-    steps = step.trpc
-    next(steps)
-    steps.send(Conversation(id="c7"))
-    steps.close()  # as happens when a task is cancelled or a person presses Ctrl-C
-    assert "conversation c7" in caplog.text
+    server.will_answer(MADE, Reply(delay=1.0))
+    async with AsyncArtificer(base_url=server.url, dialect="trpc") as client:
+        question = asyncio.create_task(client.orchestration.execute("Why?"))
+        while len(server.asked) < 2:
+            await asyncio.sleep(0.01)
+        question.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await question
+    assert server.paths == PATHS[:2]
+    assert "Interrupted executing a query: conversation c1" in caplog.text
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -135,6 +138,26 @@ def test_a_worker_that_cannot_be_reached_is_not_asked_again_for_a_while(
     assert f"the worker at {nobody} is away" in warnings[0]
 
 
+def test_a_worker_that_lets_nobody_in_is_not_waited_for_long(
+    kind: str, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("artificer_provider.client._worker.CONNECT_WITHIN", 0.2)
+    server.otherwise = lambda _: Reply(body=READ_BY_ENGINE)
+    with socket.socket() as full, ExitStack() as waiting:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(4):  # nobody accepts them, and no more are let into the queue
+            knocking = waiting.enter_context(socket.socket())
+            knocking.settimeout(0)
+            knocking.connect_ex(full.getsockname())
+        url = f"http://127.0.0.1:{full.getsockname()[1]}"
+        with open_client(kind, server.url, REST, python_worker_url=url, timeout=20) as client:
+            began = time.monotonic()
+            assert read(client) == "engine"
+            assert time.monotonic() - began < 10
+            assert worker_of(client).is_away
+
+
 def test_a_worker_that_took_a_call_and_gave_no_answer_may_have_billed_it(
     both: Artificer, server: ScriptedServer, worker: ScriptedServer
 ) -> None:
@@ -235,6 +258,21 @@ def test_the_engine_has_two_names_of_which_one_is_given(server: ScriptedServer) 
         Artificer(base_url="http://a", typescript_api_url="http://a")
     with pytest.raises(ConfigurationError, match=r"The worker URL 'localhost:8000' is not one"):
         AsyncArtificer(python_worker_url="localhost:8000")
+
+
+def test_threads_share_the_counts() -> None:
+    worker = Worker(Address("http://worker", RestDialect(), {}))
+
+    def use(place: int) -> None:
+        if worker.takes(READING):
+            with worker.tried(READING):
+                if place == 50:
+                    raise ArtificerConnectionError("nobody there", sent=False)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(use, range(400)))
+    # What was asked and away is counted on both sides.
+    assert worker.calls + worker.fallbacks == 401
 
 
 class Clock:
