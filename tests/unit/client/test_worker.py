@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 PNG = b"\x89PNG\r\n\x1a\n0000"
 READING = Request("reading an image", str, Rest("GET", "/"), Rest("GET", "/"), for_worker=True)
+CHECKED = {"needsOCR": False, "hasTextContent": True, "pages": 1, "textLength": 4}
 READ_BY_WORKER = {"text": "worker", "confidence": 0.9}
 READ_BY_ENGINE = {"text": "engine", "confidence": 0.5}
 
@@ -82,12 +83,11 @@ def test_images_and_pdfs_go_to_the_worker_and_all_else_to_the_engine(
     both: Artificer, server: ScriptedServer, worker: ScriptedServer
 ) -> None:
     metadata = {"pages": 1, "method": "direct", "ocrUsed": False, "hasTextContent": True}
-    checked = {"needsOCR": False, "hasTextContent": True, "pages": 1, "textLength": 4}
     worker.will_answer(
         Reply(body=READ_BY_WORKER),
         Reply(body={"description": "d", "details": {}}),
         Reply(body={"text": "t", "metadata": metadata}),
-        Reply(body=checked),
+        Reply(body=CHECKED),
     )
     assert read(both) == "worker"
     assert both.images.analyze_image(PNG).description == "d"
@@ -121,6 +121,15 @@ def test_the_engine_is_asked_once_when_the_worker_is_away(
     assert read(both) == "engine"
     assert (len(worker.asked), len(server.asked)) == (1, 1)
     assert (worker_of(both).calls, worker_of(both).fallbacks, worker_of(both).is_away) == (1, 1, True)
+
+
+def test_a_call_that_may_be_sent_again_is_not_sent_again_to_a_worker_that_is_away(
+    both: Artificer, server: ScriptedServer, worker: ScriptedServer
+) -> None:
+    worker.otherwise = lambda _: Reply(503)
+    server.will_answer(Reply(body=CHECKED))
+    assert both.images.check_pdf_needs_ocr(b"%PDF-").pages == 1
+    assert (len(worker.asked), len(server.asked)) == (1, 1)
 
 
 def test_a_worker_that_cannot_be_reached_is_not_asked_again_for_a_while(
@@ -294,6 +303,19 @@ def test_a_breaker_lets_one_call_find_out_whether_the_worker_is_back() -> None:
     breaker.close()
     assert breaker.lets_through()
     assert not breaker.is_open
+
+
+def test_a_worker_that_refuses_a_call_is_back() -> None:
+    worker = Worker(Address("http://worker", RestDialect(), {}), clock := Clock())
+    with worker.tried(READING):
+        raise ArtificerConnectionError("nobody there", sent=False)
+    assert not worker.takes(READING)
+    clock.now += PAUSE
+    assert worker.takes(READING)
+    with pytest.raises(InvalidRequestError), worker.tried(READING):
+        raise InvalidRequestError("no image", status_code=400)
+    assert not worker.is_away
+    assert worker.takes(READING)
 
 
 def test_a_worker_that_stays_away_is_warned_of_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
