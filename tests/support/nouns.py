@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from artificer_provider.client.models.chat import ChatReply
@@ -24,8 +25,6 @@ from artificer_provider.client.models.search import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from artificer_provider.client import Artificer
-
 Json = Any
 
 SAID: Json = {"id": "m1", "role": "user", "content": "Hi", "conversationId": "c/1"}
@@ -42,6 +41,8 @@ EVERYTHING: Json = {"title": "T", "model": "m", "systemPrompt": "s", "temperatur
 EVERYTHING["projectId"] = "p"
 QUESTION: Json = {"projectId": "p/1", "query": "q", "limit": 5, "minScore": 0.5, "documentIds": ["d/1"]}
 REQUEST: Json = {"conversationContext": "", "userRequest": "longer"}
+TEXT = b"0123456789" * 20
+UPLOAD: Json = {"filename": "a.txt", "content": b64encode(TEXT).decode(), "contentType": "text/plain"}
 PAGE = {"limit": "20", "offset": "0"}
 NEXT_PAGE = {"limit": "5", "offset": "1"}
 WHOLE_PAGE = {"limit": "100", "offset": "0"}
@@ -56,7 +57,7 @@ class Looks(NamedTuple):
     :param reply_of_trpc: its answer, where that differs otherwise.
     """
 
-    call: Callable[[Artificer], object]
+    call: Callable[[Any], object]
     rest: tuple[Json, ...]
     trpc: tuple[Json, ...]
     reply: Json
@@ -65,7 +66,7 @@ class Looks(NamedTuple):
     reply_of_trpc: Json = None
 
 
-def many(noun: str, verb: str, *args: str, **more: str) -> Callable[[Artificer], object]:
+def many(noun: str, verb: str, *args: str, **more: str) -> Callable[[Any], object]:
     return lambda client: list(getattr(getattr(client, noun), verb)(*args, **more))
 
 
@@ -274,6 +275,14 @@ LOOKS: dict[str, Looks] = {
         [TALK],
         [ConversationSummary],
         "conversations",
+    ),
+    "projects.upload_document": Looks(
+        lambda c: c.projects.upload_document("p/1", TEXT, "a.txt"),
+        ("POST", "/api/projects/p%2F1/documents", UPLOAD),
+        ("POST", "projects.uploadDocument", {"projectId": "p/1", **UPLOAD}),
+        DOCUMENT,
+        Document,
+        "document",
     ),
     "projects.list_documents": Looks(
         lambda c: c.projects.list_documents("p/1"),

@@ -57,11 +57,18 @@ def upload(
 
 
 def _name_of(content: Source) -> str:
-    """Name a document as its file is; one without a file has no name, which is refused as an empty one is."""
+    """
+    Name a document as its file is.
+
+    :raises ConfigurationError: when it has no file.
+    """
     if isinstance(content, str | os.PathLike):
         return Path(content).name
     name = getattr(content, "name", None)
-    return Path(name).name if isinstance(name, str) else ""
+    if not isinstance(name, str):
+        what = [("filename", f"give one: {type(content).__name__} has no name")]
+        raise refused("uploading a document", what)
+    return Path(name).name
 
 
 def _kind_of(filename: str) -> str:

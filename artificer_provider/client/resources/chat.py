@@ -7,19 +7,16 @@ from typing import TYPE_CHECKING
 
 from artificer_provider.client._core import C, Flow, Repeat, Request, Resource, Rest, flow, mutation, query
 from artificer_provider.client.models.chat import ChatReply, SendMessage
-from artificer_provider.client.models.messages import Message
 from artificer_provider.client.resources import _deployed
 from artificer_provider.client.resources._answers import ANSWER_TIMEOUT, answered
 from artificer_provider.client.resources._checked import beyond, checked, known_by, path
 from artificer_provider.client.resources._pages import all_of, pages
+from artificer_provider.client.resources.messages import CONVERSATIONS, MessageList
 
 if TYPE_CHECKING:
     from artificer_provider.client.resources._pages import Page
 
 CHAT = "/api/chat"
-CONVERSATIONS = "/api/conversations"
-
-MessageList = list[Message]
 
 _TRPC_MESSAGE = frozenset({"content", "conversation_id"})
 

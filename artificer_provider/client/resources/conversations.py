@@ -30,12 +30,12 @@ from artificer_provider.client.resources import _deployed
 from artificer_provider.client.resources._checked import checked, known_by, path, told
 from artificer_provider.client.resources._pages import page, pages
 from artificer_provider.client.resources.chat import ask
+from artificer_provider.client.resources.messages import CONVERSATIONS
 
 if TYPE_CHECKING:
+    from artificer_provider.client._core import Trpc
     from artificer_provider.client.models.chat import ChatReply
     from artificer_provider.client.resources._pages import Page
-
-CONVERSATIONS = "/api/conversations"
 
 Summaries = list[ConversationSummary]
 
@@ -182,11 +182,14 @@ class Conversations(Resource[C]):
         return ask(conversation_id, content, use_rag=use_rag)
 
 
+def of_project(project_id: str, page: Page) -> Trpc:
+    """Ask for the conversations of a project over ``trpc``."""
+    said = {"projectId": known_by(project_id)}
+    return query("projects.getConversations", said, read=page.of(_deployed.part("conversations")))
+
+
 def _listing(project_id: str | None, page: Page) -> Request[Summaries]:
-    params = {**page.params, "projectId": project_id}
-    if project_id is None:
-        trpc = query("conversations.list", read=page.of(_deployed.whole))
-    else:
-        said = {"projectId": known_by(project_id)}
-        trpc = query("projects.getConversations", said, read=page.of(_deployed.part("conversations")))
-    return Request("listing conversations", Summaries, Rest("GET", CONVERSATIONS, params), trpc)
+    rest = Rest("GET", CONVERSATIONS, {**page.params, "projectId": project_id})
+    everybodys = query("conversations.list", read=page.of(_deployed.whole))
+    trpc = everybodys if project_id is None else of_project(project_id, page)
+    return Request("listing conversations", Summaries, rest, trpc)

@@ -37,6 +37,7 @@ from artificer_provider.client.resources import _deployed, _uploads
 from artificer_provider.client.resources._answers import ANSWER_TIMEOUT, answered
 from artificer_provider.client.resources._checked import Told, checked, known_by, path, told
 from artificer_provider.client.resources._pages import page, pages
+from artificer_provider.client.resources.conversations import Summaries, of_project
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +51,6 @@ DOCUMENTS = "/api/documents"
 TOLD_NAME_CHARS = 60
 
 ProjectList = list[Project]
-Summaries = list[ConversationSummary]
 DocumentList = list[Document]
 Matches = list[DocumentMatch]
 
@@ -315,8 +315,7 @@ def _listing(page: Page) -> Request[ProjectList]:
 
 def _conversations(project_id: str, page: Page) -> Request[Summaries]:
     rest = Rest("GET", path(PROJECTS, project_id) + "/conversations", page.params)
-    said, read = {"projectId": project_id}, page.of(_deployed.part("conversations"))
-    trpc = query("projects.getConversations", said, read=read)
+    trpc = of_project(project_id, page)
     return Request(f"listing the conversations of project {project_id}", Summaries, rest, trpc)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pytest
 from jsonschema import Draft202012Validator
+from support.nouns import LOOKS
 
 from artificer_provider.client._core import ByDialect, Client, Flow, Many, PagesOf, Request, RowsOf, Then
 from artificer_provider.client.dialects.rest import RestDialect
@@ -97,6 +98,7 @@ CALLS: dict[str, Callable[[Recorder], object]] = {
     "greet": lambda c: c.auth.public(),
     "authenticate": lambda c: c.auth.protected(),
     "whoami": lambda c: c.auth.whoami(),
+    **{name: looks.call for name, looks in LOOKS.items()},
 }  # fmt: skip
 
 
