@@ -273,6 +273,15 @@ def test_a_model_that_an_engine_does_not_have_is_not_found(server: ScriptedServe
         client.monitoring.check_model("no/such")
 
 
+def test_a_conversation_with_a_model_that_does_not_exist_is_refused_in_the_words_of_the_engine(
+    server: ScriptedServer, either: Artificer, wire: str
+) -> None:
+    words = "model: 'no/such' is not known here"
+    server.will_answer(refused(wire, 422 if wire == "rest" else 400, "invalid", words))
+    with pytest.raises(InvalidRequestError, match=words):
+        either.conversations.create(model="no/such")
+
+
 def test_models_are_listed(server: ScriptedServer, either: Artificer, wire: str) -> None:
     server.will_answer(*[reply(wire, [MODEL], {"success": True, "models": [MODEL], "total": 1})] * 2)
     for found in (either.models.list(limit=1), either.models.list_fallback()):
