@@ -50,6 +50,14 @@ COVERED = (
     "--cov-fail-under=95",
 )
 
+# One that counts calls makes the client wait for the next minute, and its models take their time.
+LIVE = ("tests/live", "--timeout", "900")
+NO_ENGINE = (
+    "Which engine? Set ARTIFICER_BASE_URL to its address, and ARTIFICER_API_KEY to its key if it has one:\n"
+    "  make test-live ARTIFICER_BASE_URL=http://localhost:3001 ARTIFICER_API_KEY=sk_...\n"
+    "A few short texts are sent to its models, and billed."
+)
+
 BENCHMARKS = ("tests/benchmarks/bench_client.py", "tests/benchmarks/bench_engine.py")
 
 LOCK = (
@@ -113,6 +121,14 @@ def test_chaos(arguments: list[str]) -> NoReturn:
     """Kill the engine 200 times at random moments; `make test` does it a few times."""
     os.environ.setdefault("ARTIFICER_CHAOS_ROUNDS", "200")
     become([str(BIN / "python"), "-m", "pytest", "tests/chaos", "--log-cli-level=INFO", *arguments])
+
+
+def test_live(arguments: list[str]) -> int:
+    """Try the client against the engine at ARTIFICER_BASE_URL, and clear away what that made."""
+    if not os.environ.get("ARTIFICER_BASE_URL"):
+        print(NO_ENGINE, file=sys.stderr)
+        return 2
+    become([str(BIN / "python"), "-m", "pytest", *LIVE, *arguments])
 
 
 def bench(arguments: list[str]) -> int:
@@ -210,6 +226,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "test-slow": test_slow,
     "coverage": coverage,
     "test-chaos": test_chaos,
+    "test-live": test_live,
     "bench": bench,
     "check": check,
     "venv": venv,

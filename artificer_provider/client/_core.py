@@ -50,6 +50,7 @@ class Trpc:
     :param said: a checked model, JSON, or a bare string.
     :param read: makes of the answer what ``rest`` would have said.
     :param not_carried: what was asked for and has no field on this wire: refused, never dropped.
+    :param no_is_an_answer: ``success: false`` is one of the answers to this question, and no failure.
     """
 
     method: str
@@ -57,6 +58,7 @@ class Trpc:
     said: Payload | Mapping[str, object] | str | None = None
     read: Callable[[Any], object] | None = None
     not_carried: Sequence[str] = ()
+    no_is_an_answer: bool = False
 
 
 def query(
@@ -90,6 +92,7 @@ class Request(Generic[T]):
     :param into: the type of what comes back.
     :param trpc: a path where this wire has the call beside its procedures.
     :param timeout: seconds to wait for the reply, where that differs from the client's.
+    :param for_worker: a worker for images and PDFs is asked first, where the client knows one.
     """
 
     doing: str
@@ -99,6 +102,7 @@ class Request(Generic[T]):
     repeat: Repeat = Repeat.ALWAYS
     job_id: str | None = None
     timeout: float | None = None
+    for_worker: bool = False
 
 
 class Many(Generic[T]):
@@ -168,7 +172,19 @@ class Work:
 
 
 # A flow yields its steps and is sent their results: written once, driven by either client.
-Flow = Generator["Request[Any] | Sleep | Work", Any, T]
+Flow = Generator["Request[Any] | Sleep | Work | ByDialect[Any]", Any, T]
+
+
+@dataclass(frozen=True, slots=True)
+class ByDialect(Generic[T]):
+    """
+    What is one call on ``rest``, and takes several on ``trpc``.
+
+    :param trpc: the steps there, which are not begun unless they are needed.
+    """
+
+    rest: Request[T]
+    trpc: Flow[T]
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +231,26 @@ class Resource(Generic[C]):
 
     def __init__(self, client: C) -> None:
         self.client: C = client
+
+    if not TYPE_CHECKING:  # which would take every name for one of ours
+
+        def __getattr__(self, name: str) -> None:
+            raise AttributeError(_no_such_verb(type(self), name), name=name, obj=self)
+
+
+# What the asynchronous client awaits; it iterates over all else.
+_AWAITED = ("send", "run")
+
+
+def _no_such_verb(noun: type[Resource[Any]], name: str) -> str:
+    """Say that a noun has no such verb, and what to write in place of one that the seed plan names."""
+    verb = name.removesuffix("_async")
+    found = vars(noun).get(verb)
+    if verb == name or not isinstance(found, _Verb):
+        return f"{noun.__name__!r} object has no attribute {name!r}"
+    told = f"{noun.__name__.lower()}.{verb}(…)"
+    how = f"await client.{told}" if found.carried_by in _AWAITED else f"async for … in client.{told}"
+    return f"There is no {name}: make an AsyncArtificer the client, and write `{how}`."
 
 
 class _Verb(Generic[P, T]):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from abc import abstractmethod
-from copy import copy
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from artificer_provider.client._core import (
     AsyncClient,
+    ByDialect,
     Client,
     Flow,
     Many,
@@ -20,10 +20,10 @@ from artificer_provider.client._core import (
     Then,
     Work,
 )
-from artificer_provider.client._line import Line
+from artificer_provider.client._made import Made, refusing
 from artificer_provider.client._retry import Outcome, Patience, RowStream, attempts
-from artificer_provider.client._settings import Options, Seconds, address
-from artificer_provider.client._transport import AsyncPools, Call, Pools
+from artificer_provider.client._transport import AsyncPools, Pools
+from artificer_provider.client._worker import is_away
 from artificer_provider.client.dialects.detect import detect, detecting
 from artificer_provider.client.errors import ArtificerConnectionError, ArtificerError
 from artificer_provider.client.resources import Resources
@@ -34,68 +34,28 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from artificer_provider.client._pace import Limiter
-    from artificer_provider.client.dialects.wire import Dialect, WireRequest
+    from artificer_provider.client._line import Line
+    from artificer_provider.client._transport import Call
+    from artificer_provider.client.dialects.wire import Dialect
     from artificer_provider.client.models.health import Health
 
+Step = Request[Any] | Work | ByDialect[Any]
 T = TypeVar("T")
-H = TypeVar("H")
-AnyPools = TypeVar("AnyPools", Pools, AsyncPools)
 
 log = logging.getLogger("artificer_provider.client")
 
 
-class _Made(Generic[H, AnyPools]):
-    """How either client is made; ``H`` is the httpx client that its user may bring."""
-
-    def __init__(
-        self,
-        api_key: str | None = None,
-        base_url: str | None = None,
-        *,
-        dialect: str = "auto",
-        timeout: Seconds | None = None,
-        retries: int | None = None,
-        deadline: Seconds | None = None,
-        rate_budget: int | None = None,
-        limiter: Limiter | None = None,
-        http_client: H | None = None,
-    ) -> None:
-        self._options = Options().but(timeout, retries, deadline)
-        self._line = Line(address(base_url, api_key, dialect), rate_budget, limiter)
-        self._pools: AnyPools = self._new_pools(http_client)
-
-    @abstractmethod
-    def _new_pools(self, given: H | None) -> AnyPools: ...
-
-    def with_options(
-        self, *, timeout: Seconds | None = None, retries: int | None = None, deadline: Seconds | None = None
-    ) -> Self:
-        """
-        Make a client that differs in what is given, and shares connections and rate budget with this one.
-
-        :param timeout: as for the client, and so are the others.
-        """
-        twin = copy(self)
-        # The nouns that were used already know this client, and not the other.
-        for noun in [name for name in vars(twin) if not name.startswith("_")]:
-            delattr(twin, noun)
-        twin._options = self._options.but(timeout, retries, deadline)  # noqa: SLF001 - of this class
-        return twin
-
-    def _begin(self) -> Patience:
-        return self._options.patience(time.monotonic)
-
-    def _call(self, request: Request[Any], wire: WireRequest, patience: Patience) -> Call:
-        return Call(self._line, self._options, request, wire, patience)
-
-
-class Artificer(_Made["httpx.Client", Pools], Resources[Client], Client):
+class Artificer(Made["httpx.Client", Pools], Resources[Client], Client):
     """
     A client for one engine. Use it in a ``with`` block, or call :meth:`close`. Threads can share it.
 
     :param api_key: sent as a bearer token; default ``ARTIFICER_API_KEY``. An engine without keys needs none.
     :param base_url: where the engine is; default ``ARTIFICER_BASE_URL``, else ``http://localhost:3001``.
+    :param typescript_api_url: another name of ``base_url``.
+    :param python_worker_url: a second server that speaks ``rest``, asked for images and PDFs before the
+        engine is; default ``ARTIFICER_PYTHON_WORKER_URL``, else none. When it is away (not reached in 5 s, or
+        HTTP 404, 405, 501, 502, 503, 504) the engine is asked, and the worker not for 30 s. A call that may
+        have reached it and got no answer goes nowhere else. The key goes along at the engine's origin only.
     :param dialect: ``rest``, ``trpc``, or ``auto``, which asks the engine once.
     :param timeout: seconds without a byte, and to connect, after which a try counts as failed; default 30.
     :param retries: how often a call that failed in passing is sent again; default 2.
@@ -118,12 +78,18 @@ class Artificer(_Made["httpx.Client", Pools], Resources[Client], Client):
     def send(self, request: Request[T]) -> T:
         """Make one call, again where that is allowed, and return what it brings."""
         patience = self._begin()
-        steps = attempts(request, self._dialect(request, patience), patience)
-        return _drive(steps, lambda wire: self._exchange(self._call(request, wire, patience)))
+        if (worker := self._asked_first(request)) is not None:
+            with worker.tried(request):
+                return self._send(request, replace(patience, hopeless=is_away), worker.line)
+        return self._send(request, patience, self._line)
+
+    def _send(self, request: Request[T], patience: Patience, line: Line) -> T:
+        steps = attempts(request, line.dialect or self._dialect(request, patience), patience)
+        return _drive(steps, lambda wire: self._exchange(self._call(request, wire, patience, line)))
 
     def run(self, steps: Flow[T]) -> T:
         """Make the calls of a flow, one after the other."""
-        return _drive(steps, lambda step: step.do() if isinstance(step, Work) else self.send(step))
+        return _drive(steps, self._step)
 
     def iterate(self, many: Many[T]) -> Iterator[T]:
         """Iterate over what is too much for one reply, or for memory."""
@@ -141,6 +107,11 @@ class Artificer(_Made["httpx.Client", Pools], Resources[Client], Client):
         """Close the connections, which clients made by :meth:`with_options` use too."""
         self._pools.close()
 
+    if not TYPE_CHECKING:  # which tells by itself
+        __aenter__ = __aexit__ = refusing(
+            "Artificer does not wait: write `async with AsyncArtificer(…)`, or `with Artificer(…)`."
+        )
+
     def __enter__(self) -> Self:
         return self
 
@@ -148,6 +119,16 @@ class Artificer(_Made["httpx.Client", Pools], Resources[Client], Client):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _step(self, step: Step) -> object:
+        if isinstance(step, Work):
+            return step.do()
+        if isinstance(step, ByDialect):
+            return self.run(step.trpc) if self._speaks_trpc(step.rest) else self.send(step.rest)
+        return self.send(step)
+
+    def _speaks_trpc(self, asked: Request[Any]) -> bool:
+        return self._dialect(asked, self._begin()).name == "trpc"
 
     def _dialect(self, asked: Request[Any], patience: Patience) -> Dialect:
         if (known := self._line.dialect) is not None:
@@ -185,7 +166,7 @@ class Artificer(_Made["httpx.Client", Pools], Resources[Client], Client):
             _sleep(pause)
 
 
-class AsyncArtificer(_Made["httpx.AsyncClient", AsyncPools], Resources[AsyncClient], AsyncClient):
+class AsyncArtificer(Made["httpx.AsyncClient", AsyncPools], Resources[AsyncClient], AsyncClient):
     """
     :class:`Artificer` for ``await``. Use it in an ``async with`` block, or await :meth:`aclose`.
 
@@ -207,16 +188,18 @@ class AsyncArtificer(_Made["httpx.AsyncClient", AsyncPools], Resources[AsyncClie
         patience = self._begin()
         # A call that waits for its turn has cost the event loop nothing yet.
         async with self._pools.in_flight:
-            steps = attempts(request, await self._dialect(request, patience), patience)
-            return await _adrive(steps, lambda wire: self._exchange(self._call(request, wire, patience)))
+            if (worker := self._asked_first(request)) is not None:
+                with worker.tried(request):
+                    return await self._send(request, replace(patience, hopeless=is_away), worker.line)
+            return await self._send(request, patience, self._line)
+
+    async def _send(self, request: Request[T], patience: Patience, line: Line) -> T:
+        steps = attempts(request, line.dialect or await self._dialect(request, patience), patience)
+        return await _adrive(steps, lambda wire: self._exchange(self._call(request, wire, patience, line)))
 
     async def run(self, steps: Flow[T]) -> T:
         """Make the calls of a flow, one after the other."""
-        import asyncio
-
-        return await _adrive(
-            steps, lambda step: asyncio.to_thread(step.do) if isinstance(step, Work) else self.send(step)
-        )
+        return await _adrive(steps, self._step)
 
     async def iterate(self, many: Many[T]) -> AsyncGenerator[T]:
         """Iterate over what is too much for one reply, or for memory."""
@@ -236,6 +219,11 @@ class AsyncArtificer(_Made["httpx.AsyncClient", AsyncPools], Resources[AsyncClie
         """Close the connections, which clients made by :meth:`with_options` use too."""
         await self._pools.aclose()
 
+    if not TYPE_CHECKING:  # which tells by itself
+        __enter__ = __exit__ = refusing(
+            "AsyncArtificer is awaited: write `async with AsyncArtificer(…)`, or `with Artificer(…)`."
+        )
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -243,6 +231,18 @@ class AsyncArtificer(_Made["httpx.AsyncClient", AsyncPools], Resources[AsyncClie
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+    async def _step(self, step: Step) -> object:
+        if isinstance(step, Work):
+            import asyncio
+
+            return await asyncio.to_thread(step.do)
+        if isinstance(step, ByDialect):
+            return await (self.run(step.trpc) if await self._speaks_trpc(step.rest) else self.send(step.rest))
+        return await self.send(step)
+
+    async def _speaks_trpc(self, asked: Request[Any]) -> bool:
+        return (await self._dialect(asked, self._begin())).name == "trpc"
 
     async def _dialect(self, asked: Request[Any], patience: Patience) -> Dialect:
         if (known := self._line.dialect) is not None:
@@ -299,6 +299,8 @@ def _drive(steps: Generator[Any, Any, T], do: Callable[[Any], object]) -> T:
                 step = steps.send(brought)
     except StopIteration as stop:
         return cast("T", stop.value)
+    finally:
+        steps.close()  # at once where the caller was interrupted, and not when it is collected
 
 
 async def _adrive(steps: Generator[Any, Any, T], do: Callable[[Any], Awaitable[object]]) -> T:
@@ -318,6 +320,8 @@ async def _adrive(steps: Generator[Any, Any, T], do: Callable[[Any], Awaitable[o
                 step = steps.send(brought)
     except StopIteration as stop:
         return cast("T", stop.value)
+    finally:
+        steps.close()  # at once where the caller was interrupted, and not when it is collected
 
 
 def _sleep(pause: Sleep) -> None:

@@ -36,13 +36,22 @@ class Line:
 
     :param rate_budget: calls a minute at most; None takes a share of the engine's limit, where that is known.
     :param limiter: the user's own, in place of that.
+    :param connect_within: seconds to connect at most, where the client gives more.
     :raises ConfigurationError: when the budget is none.
     """
 
-    def __init__(self, where: Address, rate_budget: int | None, limiter: Limiter | None) -> None:
+    def __init__(
+        self,
+        where: Address,
+        rate_budget: int | None,
+        limiter: Limiter | None,
+        *,
+        connect_within: float = float("inf"),
+    ) -> None:
         if rate_budget is not None and rate_budget < 1:
             raise ConfigurationError(f"rate_budget is {rate_budget}: write 1 call a minute or more.")
         self.where = where
+        self.connect_within = connect_within
         #: Seconds that a connection may idle.
         self.keep_alive = KEEP_ALIVE
         self._budget = rate_budget

@@ -38,11 +38,13 @@ class Patience:
 
     :param retries: how often it is sent again at most.
     :param give_up_at: the moment of ``clock`` at which the whole call is over; None for never.
+    :param hopeless: tells of an error that the call is not sent again to the same place.
     """
 
     retries: int
     clock: Callable[[], float]
     give_up_at: float | None = None
+    hopeless: Callable[[ArtificerError], bool] = lambda _error: False
 
     def left(self) -> float | None:
         """How many seconds the call still has; None when it has all of them."""
@@ -69,7 +71,7 @@ class Patience:
         :raises ArtificerError: the error itself, when the call must not be sent again.
         """
         delay = delay_before_retry(repeat, error, attempt)
-        if delay is None or attempt >= self.retries:
+        if delay is None or attempt >= self.retries or self.hopeless(error):
             raise error
         left = self.left()
         if left is not None and delay >= left:

@@ -26,6 +26,7 @@ DEFAULT_BASE_URL = "http://localhost:3001"
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_RETRIES = 2
 TRPC_SUFFIX = "/api/trpc"
+AUTHORIZATION = "Authorization"
 
 #: Seconds, or a duration.
 Seconds = float | timedelta
@@ -96,9 +97,44 @@ def address(base_url: str | None, api_key: str | None, dialect: str) -> Address:
 
     :raises ConfigurationError: when it cannot be used.
     """
-    url = _checked_url(base_url or os.environ.get("ARTIFICER_BASE_URL") or DEFAULT_BASE_URL)
+    url = _checked_url("base URL", base_url or os.environ.get("ARTIFICER_BASE_URL") or DEFAULT_BASE_URL)
     prefix = TRPC_SUFFIX if url.endswith(TRPC_SUFFIX) else ""
     return Address(url.removesuffix(TRPC_SUFFIX), _dialect(dialect, prefix), _headers(api_key))
+
+
+def engine_url(base_url: str | None, typescript_api_url: str | None) -> str | None:
+    """
+    Take the engine's URL under either of its names; the second is the seed plan's.
+
+    :raises ConfigurationError: when both are given.
+    """
+    if base_url is not None and typescript_api_url is not None:
+        raise ConfigurationError("base_url and typescript_api_url name the same thing: give one of them.")
+    return typescript_api_url if base_url is None else base_url
+
+
+def worker_address(url: str | None, engine: Address) -> Address | None:
+    """
+    Say where the worker for images and PDFs is; None where there is none.
+
+    The key goes to it only when it is at the engine's own origin: it is the engine's, and nobody else's.
+
+    :raises ConfigurationError: when the URL cannot be used.
+    """
+    given = url or os.environ.get("ARTIFICER_PYTHON_WORKER_URL")
+    if not given:
+        return None
+    root = _checked_url("worker URL", given)
+    headers = dict(engine.headers)
+    if _origin(root) != _origin(engine.root):
+        headers.pop(AUTHORIZATION, None)
+    return Address(root, RestDialect(), headers)
+
+
+def _origin(url: str) -> tuple[str, str | None, int]:
+    """Take scheme, host and port of a URL, a port that goes without saying among them."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def as_seconds(duration: Seconds) -> float:
@@ -131,7 +167,7 @@ def _dialect(name: str, prefix: str) -> Dialect | None:
     return TrpcDialect(prefix) if known is DialectName.TRPC else None
 
 
-def _checked_url(given: str) -> str:
+def _checked_url(name: str, given: str) -> str:
     url = given.strip().rstrip("/")
     try:
         parts = urlsplit(url)
@@ -139,11 +175,11 @@ def _checked_url(given: str) -> str:
     except ValueError:
         parts, reachable = urlsplit(""), False
     if not reachable or any(char.isspace() or not char.isprintable() for char in url):
-        raise ConfigurationError(f"The base URL {url!r} is not one: write http://host:port or https://host.")
+        raise ConfigurationError(f"The {name} {url!r} is not one: write http://host:port or https://host.")
     if parts.username is not None or parts.password is not None:
-        raise ConfigurationError("The base URL holds a user or a password: give the key as api_key instead.")
+        raise ConfigurationError(f"The {name} holds a user or a password: give the key as api_key instead.")
     if parts.query or parts.fragment:
-        raise ConfigurationError(f"The base URL {url!r} ends in a query or a fragment: leave that out.")
+        raise ConfigurationError(f"The {name} {url!r} ends in a query or a fragment: leave that out.")
     return url
 
 
@@ -153,7 +189,7 @@ def _headers(api_key: str | None) -> dict[str, str]:
     if key:
         if not (key.isascii() and key.isprintable()):
             raise ConfigurationError("The API key holds characters that no header can carry.")
-        headers["Authorization"] = f"Bearer {key}"
+        headers[AUTHORIZATION] = f"Bearer {key}"
     return headers
 
 

@@ -77,12 +77,13 @@ class Call:
             headers["Content-Length"] = str(wire.content.length)
         left = self.patience.left()
         most = float("inf") if left is None else max(left, 0.001)
+        usual = min(self._options.timeout, most)
         read = min(wire.timeout or self._options.timeout, most)
         return {
             "method": wire.method,
             "url": self._url(),
             "headers": headers,
-            "timeout": httpx.Timeout(min(self._options.timeout, most), read=read, pool=left),
+            "timeout": httpx.Timeout(usual, connect=min(usual, line.connect_within), read=read, pool=left),
             "follow_redirects": False,  # the key must not follow to another host
         }
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from artificer_provider.client.resources.images import SMALLEST_PDF
 from artificer_provider.client.states import JobStatus
+from support.recorded_of_models import OF_MODELS
 from support.recorded_of_talk import BARE, OF_TALK, SAID_OTHERWISE, STAND_INS
 
 if TYPE_CHECKING:
@@ -201,6 +202,7 @@ CALLS: dict[str, Call] = {
     "orchestration.getRoutingAnalytics": Call(
         "GET", _analytics, _fields("limit", "conversationId"), _fields(), (("limit", 50),)
     ),
+    **{procedure: Call(*how) for procedure, how in OF_MODELS.items()},
     **{procedure: Call(*how) for procedure, how in OF_TALK.items()},
 }
 
@@ -295,6 +297,7 @@ RULES: dict[str, Callable[[Exchange], bool]] = {
     ),
     "no reply was recorded": lambda e: e.reply is None,
     "a reply that the recording cut off": lambda e: _CUT.search(e.reply["body"]) is not None,
+    "a reply that was recorded packed": lambda e: e.reply["body"].startswith("\x1f"),
     "no envelope, or one that marks values": _no_envelope,
     "fields that our call has not, or leaves none out of": _other_fields,
     "a value of a type that our call does not take": lambda e: e.case in _OTHER_TYPES,

@@ -16,6 +16,10 @@ def same(said: Any, found: Any) -> None:
                 assert written.get(name) is None, name
             else:
                 same(value, getattr(found, field_of(found, name)))
+    elif isinstance(said, dict):
+        assert said.keys() == found.keys()
+        for name, value in said.items():
+            same(value, found[name])
     elif isinstance(said, list):
         assert len(said) == len(found)
         for one, other in zip(said, found, strict=True):

@@ -108,7 +108,8 @@ class TrpcDialect:
         if isinstance(request.trpc, Rest):
             return rest.read(request, reply)
         answer = self._answer(request, reply)
-        if isinstance(answer, dict) and cast("Json", answer).get("success") is False:
+        said_no = isinstance(answer, dict) and cast("Json", answer).get("success") is False
+        if said_no and not request.trpc.no_is_an_answer:
             raise _failure(request, reply, cast("Json", answer))
         try:
             return adapter(request.into).validate_python(

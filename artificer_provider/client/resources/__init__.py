@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING, Generic, cast
 from artificer_provider.client._core import C
 
 if TYPE_CHECKING:
+    from artificer_provider.client.resources.auth import Auth
     from artificer_provider.client.resources.batch import Batch
     from artificer_provider.client.resources.chat import Chat
     from artificer_provider.client.resources.conversations import Conversations
+    from artificer_provider.client.resources.export import Export
     from artificer_provider.client.resources.images import Images
     from artificer_provider.client.resources.messages import Messages
+    from artificer_provider.client.resources.models import Models
+    from artificer_provider.client.resources.monitoring import Monitoring
     from artificer_provider.client.resources.orchestration import Orchestration
     from artificer_provider.client.resources.projects import Projects
     from artificer_provider.client.resources.search import Search
+    from artificer_provider.client.resources.usage import Usage
 
 
 class Resources(Generic[C]):
@@ -41,6 +46,41 @@ class Resources(Generic[C]):
         from artificer_provider.client.resources.orchestration import Orchestration
 
         return Orchestration(cast("C", self))
+
+    @cached_property
+    def export(self) -> Export[C]:
+        """Conversations, as files."""
+        from artificer_provider.client.resources.export import Export
+
+        return Export(cast("C", self))
+
+    @cached_property
+    def usage(self) -> Usage[C]:
+        """What the caller used."""
+        from artificer_provider.client.resources.usage import Usage
+
+        return Usage(cast("C", self))
+
+    @cached_property
+    def monitoring(self) -> Monitoring[C]:
+        """How the models are."""
+        from artificer_provider.client.resources.monitoring import Monitoring
+
+        return Monitoring(cast("C", self))
+
+    @cached_property
+    def models(self) -> Models[C]:
+        """Which models there are."""
+        from artificer_provider.client.resources.models import Models
+
+        return Models(cast("C", self))
+
+    @cached_property
+    def auth(self) -> Auth[C]:
+        """Who the engine takes the caller for."""
+        from artificer_provider.client.resources.auth import Auth
+
+        return Auth(cast("C", self))
 
     @cached_property
     def chat(self) -> Chat[C]:

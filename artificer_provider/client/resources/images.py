@@ -132,6 +132,7 @@ def _of_image(
         trpc=mutation(f"images.{procedure}", body),
         repeat=Repeat.UNSENT,
         timeout=READ_TIMEOUT,
+        for_worker=True,
     )
 
 
@@ -166,6 +167,7 @@ def _processing(pdf: Source, options: PdfOptions) -> Request[PdfProcessingResult
         trpc=mutation("images.processPdf", padded),
         repeat=Repeat.UNSENT,
         timeout=READ_TIMEOUT,
+        for_worker=True,
     )
 
 
@@ -197,6 +199,7 @@ def _checking(pdf: Source, threshold: float) -> Request[PdfCheck]:
         rest=Rest("POST", f"{IMAGES}/check-pdf-needs-ocr", body=body),
         trpc=trpc,
         timeout=READ_TIMEOUT,
+        for_worker=True,
     )
 
 

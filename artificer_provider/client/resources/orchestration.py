@@ -18,7 +18,6 @@ from artificer_provider.client._core import (
     query,
 )
 from artificer_provider.client.models.orchestration import (
-    ChainChat,
     ChainExecutionRequest,
     ChainExecutionResult,
     ChainMessage,
@@ -30,13 +29,12 @@ from artificer_provider.client.models.orchestration import (
 )
 from artificer_provider.client.resources._answers import ANSWER_TIMEOUT, answered
 from artificer_provider.client.resources._checked import checked, in_range
+from artificer_provider.client.resources._execute import DOING, ORCHESTRATION, chatting, execute
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from artificer_provider.client.models.batch import ValidationConfig
-
-ORCHESTRATION = "/api/orchestration"
 
 Answers = list[PhaseAnswer]
 
@@ -58,6 +56,9 @@ class Orchestration(Resource[C]):
         """
         Answer one question.
 
+        A deployed engine answers only in a conversation (WIRE §5): one is made for the question, and deleted
+        again whatever becomes of it. There the engine chooses the model itself, and scores as it likes.
+
         :param query: the question, 1 to 10,000 characters.
         :param task_type: what kind of work it is: ``qa``, ``summarize``, …
         :param model: who answers; the engine's default unless given.
@@ -65,11 +66,12 @@ class Orchestration(Resource[C]):
         :param project_id: the project whose documents those are.
         :param validation_config: whether the answer is scored, and the score below which it is tried again.
         :raises EngineAnswerError: when the engine apologises instead of answering, or, in demo mode, invents.
-        :raises NotCarriedError: a deployed engine has no such call.
+        :raises NotCarriedError: when a deployed engine is asked for more than an answer: ``task_type``,
+            ``model``, ``use_rag``, ``project_id`` or ``validation_config``.
         """
         body = checked(
             ChainExecutionRequest,
-            "executing a query",
+            DOING,
             query=query,
             task_type=task_type,
             model=model,
@@ -77,7 +79,7 @@ class Orchestration(Resource[C]):
             project_id=project_id,
             validation_config=validation_config,
         )
-        return _execute(body)
+        return execute(body)
 
     @flow
     def process_text(
@@ -136,18 +138,6 @@ class Orchestration(Resource[C]):
         return Request(doing, RoutingAnalytics, Rest("GET", f"{ORCHESTRATION}/analytics", params), trpc)
 
 
-def _execute(body: ChainExecutionRequest) -> Flow[ChainExecutionResult]:
-    done: ChainExecutionResult = yield Request(
-        "executing a query",
-        ChainExecutionResult,
-        rest=Rest("POST", f"{ORCHESTRATION}/execute", body=body),
-        trpc=mutation("orchestration.chainChat", not_carried=("a query outside of a conversation",)),
-        repeat=Repeat.UNSENT,
-        timeout=ANSWER_TIMEOUT,
-    )
-    return answered(done, "executing a query", done.response, done.model)
-
-
 def _process_text(text: str, phases: Sequence[ChainPhase | Mapping[str, Any]]) -> Flow[ProcessedText]:
     doing = "processing a text"
     body = checked(ProcessText, doing, text=text, chain_config={"phases": phases})
@@ -176,13 +166,5 @@ def _chain(text: str, phases: Sequence[ChainPhase | Mapping[str, Any]]) -> Flow[
 
 def _chain_chat(conversation_id: str, content: str) -> Flow[ChainMessage]:
     doing = f"chatting in conversation {conversation_id}"
-    body = checked(ChainChat, doing, content=content, conversation_id=conversation_id)
-    done: ChainMessage = yield Request(
-        doing,
-        ChainMessage,
-        rest=Rest("POST", f"{ORCHESTRATION}/chain-chat", body=body),
-        trpc=mutation("orchestration.chainChat", body),
-        repeat=Repeat.UNSENT,
-        timeout=ANSWER_TIMEOUT,
-    )
+    done: ChainMessage = yield chatting(doing, conversation_id, content)
     return answered(done, doing, done.content, done.model)

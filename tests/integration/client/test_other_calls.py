@@ -8,7 +8,7 @@ import pytest
 from support.shared import CALL_COST
 from support.wires import REST, TRPC, TRPC_OF_NEXT, open_client
 
-from artificer_provider.client.errors import NotCarriedError, NotFoundError, ServerError
+from artificer_provider.client.errors import InvalidRequestError, NotCarriedError, NotFoundError, ServerError
 
 if TYPE_CHECKING:
     from support.engine import Engine
@@ -64,17 +64,21 @@ def test_analytics_list_the_latest_decisions_newest_first(client: Artificer, mod
     assert client.orchestration.get_analytics(conversation_id="none").decisions == []
 
 
-def test_a_query_is_answered_where_the_wire_has_such_a_call(
-    client: Artificer, models: ModelServer, wire: Wire
-) -> None:
+def test_a_query_is_answered(client: Artificer, models: ModelServer, wire: Wire) -> None:
+    done = client.orchestration.execute("Hello.")
+    assert (done.response, done.model) == (">Hello.", models.model)
+    assert done.cost == pytest.approx(CALL_COST)
+    assert client.conversations.list() == []
     if wire.is_trpc:
-        with pytest.raises(NotCarriedError, match="a query outside of a conversation"):
-            client.orchestration.execute("Hello.")
-        assert models.calls == []
-    else:
-        done = client.orchestration.execute("Hello.")
-        assert (done.response, done.model) == (">Hello.", models.model)
-        assert done.cost == pytest.approx(CALL_COST)
+        with pytest.raises(NotCarriedError, match="no field for taskType"):
+            client.orchestration.execute("Hello.", task_type="qa")
+
+
+def test_a_conversation_with_a_model_that_does_not_exist_is_refused(client: Artificer) -> None:
+    with pytest.raises(
+        InvalidRequestError, match="model: 'no/such-model' is not known here; known are"
+    ):
+        client.conversations.create(model="no/such-model")
 
 
 def test_a_model_that_fails_is_named_and_not_asked_again(client: Artificer, models: ModelServer) -> None:

@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from support.nouns import LOOKS
 
-from artificer_provider.client._core import Client, Flow, Many, PagesOf, Request, RowsOf, Then
+from artificer_provider.client._core import ByDialect, Client, Flow, Many, PagesOf, Request, RowsOf, Then
 from artificer_provider.client.dialects.rest import RestDialect
 from artificer_provider.client.dialects.wire import Body, WireRequest
 from artificer_provider.client.resources import Resources
@@ -39,6 +39,7 @@ class Recorder(Resources[Client], Client):
 
     def run(self, steps: Flow[T]) -> T:
         step = next(steps)
+        step = step.rest if isinstance(step, ByDialect) else step
         assert isinstance(step, Request)
         return cast("T", self.send(step))
 
@@ -79,6 +80,24 @@ CALLS: dict[str, Callable[[Recorder], object]] = {
     "analyzeImage": lambda c: c.images.analyze_image(PNG, prompt="what?"),
     "processPdf": lambda c: c.images.process_pdf(b"%PDF-", {"force_ocr": True}),
     "checkPdf": lambda c: c.images.check_pdf_needs_ocr(b"%PDF-"),
+    "listExportFormats": lambda c: c.export.list_formats(),
+    "exportConversation": lambda c: c.export.conversation("c", "html", include_costs=False),
+    "exportAll": lambda c: c.export.all(include_metadata=True, group_by_conversation=False),
+    "getSessionStats": lambda c: c.usage.get_session_stats(),
+    "getModelUsage": lambda c: c.usage.get_model_usage(),
+    "getModelMonitoring": lambda c: c.monitoring.get_models(),
+    "getUsageStats": lambda c: c.monitoring.get_usage(),
+    "getHealthStatus": lambda c: c.monitoring.get_health(),
+    "getCapabilities": lambda c: c.monitoring.get_capabilities(),
+    "checkModelHealth": lambda c: c.monitoring.check_model("m"),
+    "listModels": lambda c: c.models.list(provider="openai", limit=3),
+    "refreshModels": lambda c: c.models.refresh(),
+    "getModelCache": lambda c: c.models.get_cache_status(),
+    "selectModel": lambda c: c.models.test_selection({"preferSpeed": True}, show_all=True),
+    "listFallbackModels": lambda c: c.models.list_fallback(),
+    "greet": lambda c: c.auth.public(),
+    "authenticate": lambda c: c.auth.protected(),
+    "whoami": lambda c: c.auth.whoami(),
     **{name: looks.call for name, looks in LOOKS.items()},
 }  # fmt: skip
 

@@ -13,7 +13,6 @@ from artificer_provider.client import Artificer, AsyncArtificer
 from artificer_provider.client.errors import (
     ConfigurationError,
     EngineAnswerError,
-    NotCarriedError,
     NotFoundError,
     ServerError,
 )
@@ -184,14 +183,6 @@ def test_a_question_is_answered(server: ScriptedServer, client: Artificer) -> No
     }
     with pytest.raises(EngineAnswerError, match="executing a query"):
         client.orchestration.execute("What?")
-
-
-def test_a_deployed_engine_has_no_question_outside_of_a_conversation(
-    server: ScriptedServer, trpc: Artificer
-) -> None:
-    with pytest.raises(NotCarriedError, match="a query outside of a conversation"):
-        trpc.orchestration.execute("What?")
-    assert server.asked == []
 
 
 @pytest.mark.parametrize("text", ["", "x" * 100_001])

@@ -20,6 +20,7 @@ from artificer_provider.client.errors import (
     StatusError,
     WaitTimeoutError,
 )
+from artificer_provider.client.models.auth import Authenticated, Greeting, Identity
 from artificer_provider.client.models.batch import (
     BatchAnalytics,
     BatchItem,
@@ -32,9 +33,17 @@ from artificer_provider.client.models.batch import (
 )
 from artificer_provider.client.models.chat import ChatReply
 from artificer_provider.client.models.conversations import Conversation, ConversationSummary
+from artificer_provider.client.models.export import Exported, ExportFormat
 from artificer_provider.client.models.health import Health
 from artificer_provider.client.models.images import ImageAnalysis, OcrResult, PdfCheck, PdfProcessingResult
 from artificer_provider.client.models.messages import Message
+from artificer_provider.client.models.model_admin import Model, ModelCache, ModelSelection, RefreshedModels
+from artificer_provider.client.models.monitoring import (
+    CapabilitiesReport,
+    HealthStatus,
+    ModelMonitoring,
+    UsageStats,
+)
 from artificer_provider.client.models.orchestration import (
     ChainExecutionResult,
     ChainMessage,
@@ -55,7 +64,8 @@ from artificer_provider.client.models.search import (
     SearchHealth,
     SearchResults,
 )
-from artificer_provider.client.states import ItemStatus, JobStatus, Role
+from artificer_provider.client.models.usage import ModelUsage, SessionStats
+from artificer_provider.client.states import ExportFormatName, ItemStatus, JobStatus, Role
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -129,6 +139,37 @@ def use_orchestration(client: Artificer) -> None:
     assert_type(client.orchestration.chain("text", [{"name": "p"}]), list[PhaseAnswer])
     assert_type(client.orchestration.chain_chat("c", "Hello"), ChainMessage)
     assert_type(client.orchestration.get_analytics(limit=5), RoutingAnalytics)
+
+
+def use_exports(client: Artificer) -> None:
+    assert_type(client.export.list_formats(), list[ExportFormat])
+    assert_type(client.export.conversation("c", "html", include_costs=False), Exported)
+    exported = client.export.all(ExportFormatName.OBSIDIAN, group_by_conversation=True)
+    assert_type(exported.text, str | None)
+    assert_type(client.usage.get_session_stats(), SessionStats)
+    assert_type(client.usage.get_model_usage(), ModelUsage)
+
+
+def use_models(client: Artificer) -> None:
+    assert_type(client.monitoring.get_models(), ModelMonitoring)
+    assert_type(client.monitoring.get_usage(), UsageStats)
+    assert_type(client.monitoring.get_health(), HealthStatus)
+    assert_type(client.monitoring.get_capabilities(), CapabilitiesReport)
+    assert_type(client.monitoring.check_model("m").health.is_healthy, bool)
+    assert_type(client.models.list(provider="openai", limit=5), list[Model])
+    assert_type(client.models.refresh(), RefreshedModels)
+    assert_type(client.models.get_cache_status(), ModelCache)
+    assert_type(client.models.test_selection({"preferSpeed": True}), ModelSelection)
+    assert_type(client.models.list_fallback(), list[Model])
+    assert_type(client.auth.public(), Greeting)
+    assert_type(client.auth.protected(), Authenticated)
+    assert_type(client.auth.whoami(), Identity)
+
+
+def use_a_worker() -> None:
+    client = Artificer(typescript_api_url="http://engine:3001", python_worker_url="http://worker:8000")
+    if client.worker is not None:
+        assert_type(client.worker.fallbacks, int)
 
 
 def converse(client: Artificer) -> None:
@@ -233,6 +274,10 @@ async def use_async(client: AsyncArtificer) -> None:
     assert_type(await client.images.check_pdf_needs_ocr(b"%PDF-"), PdfCheck)
     assert_type(await client.orchestration.chain("text", [{"name": "p"}]), list[PhaseAnswer])
     assert_type(await client.orchestration.get_analytics(), RoutingAnalytics)
+    assert_type(await client.orchestration.execute("Why?"), ChainExecutionResult)
+    assert_type(await client.export.all("html"), Exported)
+    assert_type(await client.models.list(), list[Model])
+    assert_type(await client.auth.whoami(), Identity)
     await converse_async(client)
     await client.aclose()
 
