@@ -32,7 +32,8 @@ def _with_value(words: list[str]) -> Iterator[str]:
         yield "--quirks=all" if word == "--quirks" and following.startswith("-") else word
 
 
-def _port(text: str) -> int:
+def _port(said: str | int) -> int:  # the default passes here too
+    text = str(said)
     if not text.isdecimal() or int(text) > LAST_PORT:
         raise typer.BadParameter(f"{text!r} is no port (0 to {LAST_PORT})")
     return int(text)
