@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two looks at most. Each is two calls, and a deployed engine takes 100 calls a minute.
 LOOK_EVERY = 2.0
+#: An engine that is started anew does not end a watch: with their pauses these are more than a minute.
+PATIENT_RETRIES = 20
 #: For who names no time: a year.
 FOREVER = 366 * 86_400.0
 TOLD_NAME_CHARS = 24
@@ -53,7 +55,7 @@ def create(client: Artificer, asked: Asked) -> BatchJob:
 def wait(client: Artificer, job_id: str, timeout: float | None) -> BatchJob:
     """Wait until a job has ended, with bars on a terminal."""
     with _output.progress("failed", "cost") as progress:
-        return client.batch.wait(
+        return client.with_options(retries=PATIENT_RETRIES).batch.wait(
             job_id,
             timeout=FOREVER if timeout is None else timeout,
             poll_interval=LOOK_EVERY,
@@ -91,6 +93,14 @@ class _Bars:
             description = " ".join(_output.plain(label).split("\n"))[:TOLD_NAME_CHARS]
             self._tasks[key] = self._progress.add_task(description, total=total, failed="", cost="")
         self._progress.update(self._tasks[key], completed=done, failed=failed, cost=money(cost))
+
+
+def rows(client: Artificer, job: BatchJob) -> Iterator[BatchJobResult]:
+    """Read the rows of a job, with a bar on a terminal."""
+    with _output.progress() as progress:
+        yield from progress.track(
+            client.batch.iter_results(job.id), total=job.total_items, description="rows"
+        )
 
 
 @dataclass

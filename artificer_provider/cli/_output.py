@@ -66,6 +66,7 @@ def progress(*columns: str) -> Progress:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = _console(sys.stderr)
+    console.quiet = not console.is_terminal  # an older rich ends bars that were never shown with a blank line
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
@@ -73,7 +74,7 @@ def progress(*columns: str) -> Progress:
         *(TextColumn(f"{{task.fields[{column}]}}", markup=False) for column in columns),
         TimeRemainingColumn(compact=True),
         console=console,
-        disable=not console.is_terminal,
+        disable=console.quiet,
     )
 
 

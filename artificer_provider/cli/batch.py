@@ -13,9 +13,10 @@ from artificer_provider.cli import _output
 from artificer_provider.cli._call import Call, calls_engine
 from artificer_provider.cli._errors import CommandError, ExitCode, Failures
 from artificer_provider.cli._items import STDIN, ItemFormat, read_items
-from artificer_provider.cli._job import Asked, Counted, create, money, to_json, verdict, wait
+from artificer_provider.cli._job import Asked, Counted, create, money, rows, to_json, verdict, wait
 from artificer_provider.cli._phases import read_phases
 from artificer_provider.cli._rows import STDOUT, RowFormat, landing, written
+from artificer_provider.client.errors import ArtificerError
 from artificer_provider.client.limits import MAX_PAGE
 from artificer_provider.client.states import JobStatus
 
@@ -117,7 +118,7 @@ def run(
                 return None
             job = wait(client, job.id, timeout)
             counted = Counted([str(each.get("name")) for each in asked.phases])
-            for piece in written(counted.passing(client.batch.iter_results(job.id)), RowFormat.NDJSON):
+            for piece in written(counted.passing(rows(client, job)), RowFormat.NDJSON):
                 if output is not None:
                     land(piece)
     return _summarize(call, job, counted, max_failed, output)
@@ -125,11 +126,13 @@ def run(
 
 def watch(call: Call, job_id: JobId, *, timeout: WaitTimeout = None, max_failed: MaxFailed = 0) -> ExitCode:
     """Wait until a job has ended, and count its rows. Ctrl-C leaves it running."""
-    with call.client() as client, _leaving(job_id):
-        job = wait(client, job_id, timeout)
-        counted = Counted([phase.phase for phase in client.batch.get_analytics(job_id).phases])
-        for _ in counted.passing(client.batch.iter_results(job_id)):
-            pass
+    with call.client() as client:
+        client.batch.get(job_id)  # which tells at once that there is no such job, or no engine
+        with _leaving(job_id):
+            job = wait(client, job_id, timeout)
+            counted = Counted([phase.phase for phase in client.batch.get_analytics(job_id).phases])
+            for _ in counted.passing(rows(client, job)):
+                pass
     return _summarize(call, job, counted, max_failed, None)
 
 
@@ -148,7 +151,9 @@ def results(
     if call.as_json and rows_as not in (RowFormat.JSON, RowFormat.NDJSON):
         raise CommandError(f"--json and --format {rows_as} exclude each other.")
     with call.client() as client, landing(output) as land:
-        for piece in written(client.batch.iter_results(job_id), rows_as):
+        to_file = output is not None and output != STDOUT
+        found = rows(client, client.batch.get(job_id)) if to_file else client.batch.iter_results(job_id)
+        for piece in written(found, rows_as):
             land(piece)
 
 
@@ -230,14 +235,15 @@ def _each(
 
 @contextmanager
 def _leaving(job_id: str) -> Iterator[None]:
-    """Say what becomes of a job when nobody waits for it any more."""
+    """Say how to go on with a job that nobody waits for any more."""
     try:
         yield
-    except KeyboardInterrupt:
-        _output.say(
-            f"\nJob {job_id} is left as it is. See it: artificer batch watch {job_id}; "
-            f"end it: artificer batch cancel {job_id}"
-        )
+    except (KeyboardInterrupt, ArtificerError) as error:
+        if isinstance(error, KeyboardInterrupt) or error.retryable:
+            _output.say(
+                f"\nJob {job_id} is left as it is. See it: artificer batch watch {job_id}; "
+                f"end it: artificer batch cancel {job_id}"
+            )
         raise
 
 
@@ -252,6 +258,8 @@ def _summarize(call: Call, job: BatchJob, counted: Counted, max_failed: int, out
         cost = f", {money(job.cost_incurred)}" if job.cost_incurred is not None else ""
         items = f"{counted.succeeded:,} of {job.total_items:,} items succeeded"
         tell(f"Job {job.id} is {job.status}: {items}{cost}.")
+        if job.in_doubt:
+            tell(f"{job.in_doubt} calls were under way when the engine died, and may have been billed twice.")
         if job.error:
             tell(f"The engine says: {job.error}")
         if output is not None and output != STDOUT:

@@ -202,6 +202,30 @@ def test_a_job_is_created_under_a_key_and_started_when_it_is_whole(
     ]
 
 
+def test_a_watch_outlives_an_engine_that_is_away_for_a_while(
+    scripted: Command, server: ScriptedServer
+) -> None:
+    away = Reply(503, {"error": {"message": "starting"}}, headers={"Retry-After": "0"})
+    phases = [{"phase": "p", "itemsProcessed": 1}]
+    analytics = {"jobId": "j1", "status": "COMPLETED", "totalItems": 1, "completedItems": 1, "failedItems": 0}
+    server.will_answer(job("RUNNING"), *[away] * 6, job("COMPLETED", inDoubt=2))
+    server.will_answer(Reply(body={**analytics, "phases": phases}))
+    server.will_answer(Reply(body=[{**row(0), "phaseOutputs": {"p": "0"}}]))
+    done = scripted("batch", "watch", "j1", "--dialect", "rest")
+    assert done.code == 0, done.err
+    assert "2 calls were under way when the engine died" in done.out
+
+
+def test_an_engine_that_says_no_to_the_end_leaves_the_job_to_be_seen_later(
+    scripted: Command, server: ScriptedServer
+) -> None:
+    away = Reply(503, {"error": {"message": "starting"}}, headers={"Retry-After": "0"})
+    server.will_answer(job("RUNNING"), *[away] * 21)
+    done = scripted("batch", "watch", "j1", "--dialect", "rest")
+    assert (done.code, len(server.asked)) == (1, 22)
+    assert "artificer batch watch j1" in done.err
+
+
 def test_who_does_not_wait_gets_the_id(artificer: Command, models: ModelServer, honest: Engine) -> None:
     artificer.file("t.txt", TEXTS)
     models.open.clear()
@@ -250,6 +274,18 @@ def test_a_terminal_shows_a_bar_for_the_job_and_for_each_phase(
         assert terminal.ended() == 0
         for text in ("[bold]greetings", "first", "3/3", "0 failed", "$0.0001", "3 of 3 items succeeded"):
             assert text in terminal.shown
+
+
+def test_bars_have_no_colour_for_who_wants_none(artificer: Command, models: ModelServer) -> None:
+    artificer.file("t.txt", TEXTS)
+    coloured = re.compile(r"\x1b\[(\d+;)*(3\d|38;[\d;]+)m")
+    for settings, has_colour in (({}, True), ({"NO_COLOR": "1"}, False)):
+        artificer.settings.update(settings)
+        with artificer.on_terminal("batch", "run", "t.txt", *PHASES) as terminal:
+            assert terminal.ended() == 0
+            assert bool(coloured.search(terminal.shown)) == has_colour
+            assert "3/3" in terminal.shown
+    assert len(models.calls) == 12
 
 
 def test_no_bar_and_no_colour_goes_anywhere_but_to_a_terminal(
