@@ -9,6 +9,7 @@ import secrets
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from artificer_provider.engine.addresses import is_within, read_network
@@ -160,16 +161,31 @@ def _one(connection: sqlite3.Connection, column: str, value: str) -> Key | None:
 
 
 def _read(row: sqlite3.Row) -> Key:
+    return _key(*row)
+
+
+@lru_cache(maxsize=1024)  # reading the parts takes as long as finding the row
+def _key(  # noqa: PLR0917 - the columns, in their order
+    key_id: str,
+    name: str,
+    owner: str,
+    scopes: str,
+    addresses: str,
+    calls_a_minute: int | None,
+    created_at: str,
+    expires_at: str | None,
+    revoked_at: str | None,
+) -> Key:
     return Key(
-        id=row["id"],
-        name=row["name"],
-        created_at=datetime.fromisoformat(row["created_at"]),
-        owner=row["owner"],
-        scopes=tuple(json.loads(row["scopes"])),
-        addresses=tuple(read_network(network) for network in json.loads(row["addresses"])),
-        calls_a_minute=row["calls_a_minute"],
-        expires_at=_moment(row["expires_at"]),
-        revoked_at=_moment(row["revoked_at"]),
+        id=key_id,
+        name=name,
+        created_at=datetime.fromisoformat(created_at),
+        owner=owner,
+        scopes=tuple(json.loads(scopes)),
+        addresses=tuple(read_network(network) for network in json.loads(addresses)),
+        calls_a_minute=calls_a_minute,
+        expires_at=_moment(expires_at),
+        revoked_at=_moment(revoked_at),
     )
 
 
