@@ -15,7 +15,6 @@ from artificer_provider.cli._output import say, write, write_json, write_table
 from artificer_provider.cli._spans import read_end, read_span
 from artificer_provider.engine import key_usage, keys, scopes
 from artificer_provider.engine.addresses import read_network
-from artificer_provider.engine.callers import EVERYTHING, LOCAL_OWNER
 from artificer_provider.engine.data_directory import DataDirectoryError, own
 from artificer_provider.engine.store import DATABASE, UnreadableStoreError, connect, is_prepared, prepare
 
@@ -51,7 +50,7 @@ def create(
     name: Annotated[str, typer.Option(help="What it is for; shown in lists.")],
     owner: Annotated[
         str, typer.Option(help="Whose rows it sees and makes; 'local' has those made without a key.")
-    ] = LOCAL_OWNER,
+    ] = keys.LOCAL_OWNER,
     scope: Annotated[
         list[str] | None,
         typer.Option(
@@ -86,7 +85,7 @@ def create(
             name=_worded("--name", name),
             created_at=now,
             owner=_worded("--owner", owner),
-            scopes=_scopes(scope or [EVERYTHING]),
+            scopes=_scopes(scope or [scopes.EVERYTHING]),
             addresses=tuple(_network(cidr) for cidr in address or ()),
             calls_a_minute=calls_a_minute,
             expires_at=_end(expires, now) if expires else None,

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from artificer_provider.engine.addresses import is_within, read_network
-from artificer_provider.engine.callers import EVERYTHING, LOCAL_OWNER
+from artificer_provider.engine.scopes import EVERYTHING
 
 if TYPE_CHECKING:
     import sqlite3
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from artificer_provider.engine.addresses import Address, Network
 
 SECRET_BYTES = 32
+#: Whose rows those are that were made without a key, or under the one of ARTIFICER_ENGINE_API_KEY.
+LOCAL_OWNER: Final = "local"
 #: What looks like a key, whole or in part. Sixteen digits are no accident.
 LOOKS_LIKE_KEY: Final = re.compile(r"sk_[0-9a-f]{16,}", re.IGNORECASE)
 

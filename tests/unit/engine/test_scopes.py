@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, cast
 import openapi
 import pytest
 
-from artificer_provider.engine.callers import EVERYTHING
 from artificer_provider.engine.scopes import (
+    EVERYTHING,
     NOUNS,
     is_allowed,
     is_scope,
