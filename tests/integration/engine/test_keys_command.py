@@ -9,35 +9,52 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from support.engine import clean_environment, running_engine
 from support.keys import used
 from support.waiting import wait_until
+from typer.testing import CliRunner
 
+from artificer_provider.cli.keys import app
 from artificer_provider.engine.store import DATABASE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
 KEY = re.compile(r"sk_[0-9a-f]{64}")
+
+
+class Done(NamedTuple):
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Done]
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "artificer_provider.cli.keys", *words, "--data", str(tmp_path / "data")],
-            capture_output=True,
-            text=True,
-            env=clean_environment(),
-            timeout=30,
-            check=False,
-        )
+    """Run a command in this process: another would take a second to begin."""
+
+    def run(*words: str) -> Done:
+        ended = CliRunner().invoke(app, [*words, "--data", str(tmp_path / "data")])
+        assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exception
+        return Done(ended.exit_code, ended.stdout, ended.stderr)
 
     return run
+
+
+def process(data: Path, *words: str) -> Done:
+    """Run a command as people do."""
+    command = [sys.executable, "-m", "artificer_provider.cli.keys", *words, "--data", str(data)]
+    environment = clean_environment()
+    ended = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
+    return Done(ended.returncode, ended.stdout, ended.stderr)
 
 
 def listed(run: Run) -> list[dict[str, object]]:
@@ -46,7 +63,7 @@ def listed(run: Run) -> list[dict[str, object]]:
 
 
 def test_a_key_is_printed_once_alone_and_opens_an_engine_started_later(run: Run, tmp_path: Path) -> None:
-    made = run("create", "--name", "nightly")
+    made = process(tmp_path / "data", "create", "--name", "nightly")
     assert made.returncode == 0
     assert KEY.fullmatch(made.stdout.strip())
     assert "shown this once" in made.stderr
