@@ -104,6 +104,8 @@ class Door:
         self._trusted = trusted
         # Of its own, and asked on the event loop: a look-up by an index takes less than a change of threads.
         self._connection = store.connect()
+        # Nobody keeps a reader waiting but for a moment; longer, and all the others would wait with it.
+        self._connection.execute("PRAGMA busy_timeout = 500")
         self._has_keys = environment_key is not None
         self._minutes: dict[str, SlidingMinute] = {}
         self._keeping: asyncio.Task[None] | None = None
@@ -154,10 +156,11 @@ class Door:
 
     def close(self) -> None:
         """Keep the last counts. The engine's own connections may be closed already."""
-        try:
-            key_usage.add(self._connection, self.tally.take())
-        except sqlite3.Error as error:
-            log.warning("the last counts of the keys' usage are lost: %s", error)
+        if counts := self.tally.take():
+            try:
+                key_usage.add(self._connection, counts)
+            except sqlite3.Error as error:
+                log.warning("the last counts of the keys' usage are lost: %s", error)
         self._connection.close()
 
     async def _keep_counts(self) -> None:
