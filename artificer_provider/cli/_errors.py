@@ -37,7 +37,7 @@ class CommandError(Exception):
         self.code = code
 
 
-_CODES: tuple[tuple[type[errors.ArtificerError], ExitCode], ...] = (
+_CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
     (errors.ConfigurationError, ExitCode.WRONG_USE),
     (errors.InvalidRequestError, ExitCode.WRONG_USE),
     (errors.ArtificerConnectionError, ExitCode.UNREACHABLE),
@@ -45,6 +45,10 @@ _CODES: tuple[tuple[type[errors.ArtificerError], ExitCode], ...] = (
     (errors.PermissionDeniedError, ExitCode.NOT_ALLOWED),
     (errors.NotFoundError, ExitCode.NOT_FOUND),
     (errors.WaitTimeoutError, ExitCode.TIME_OVER),
+    (FileNotFoundError, ExitCode.WRONG_USE),
+    (IsADirectoryError, ExitCode.WRONG_USE),
+    (NotADirectoryError, ExitCode.WRONG_USE),
+    (PermissionError, ExitCode.WRONG_USE),
 )
 
 
