@@ -228,7 +228,7 @@ def _worded(option: str, text: str) -> str:
     return worded
 
 
-def _scopes(words: list[str]) -> tuple[str, ...]:
+def _scopes(words: Sequence[str]) -> tuple[str, ...]:
     for word in words:
         if not scopes.is_scope(word):
             nouns = ", ".join(scopes.NOUNS)

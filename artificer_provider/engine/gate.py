@@ -70,10 +70,8 @@ class Gate:
         except sqlite3.OperationalError as error:
             await error_reply(unavailable(error, request_id), request_id)(scope, receive, send_named)
             return
-        peer = scope.get("client") or (None,)
-        if (scheme := headers.get("X-Forwarded-Proto")) in ("http", "https") and self._door.is_trusted(
-            peer[0]
-        ):
+        scheme = headers.get("X-Forwarded-Proto")
+        if scheme in ("http", "https") and self._door.is_trusted(_peer(scope)):
             scope = {**scope, "scheme": scheme}  # for the addresses in our replies
         if scope["method"] == "HEAD" and called(scope["path"]) is None:
             # What a GET would say: the server below leaves the body out, by the method of its own scope.
