@@ -11,7 +11,7 @@ import typer
 from artificer_provider import __version__
 
 #: The modules beside this one, each with an ``add_to``, in the order of the help.
-COMMANDS = ("engine", "batch", "pdf", "chat", "search", "health")
+COMMANDS = ("engine", "keys", "batch", "pdf", "chat", "search", "health")
 
 
 def make_app(words: list[str]) -> typer.Typer:

@@ -69,6 +69,13 @@ def engine(
             help="Run no engine: fetch the weights of smollm2-135m-instruct (94 MB; extra engine-llm).",
         ),
     ] = False,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CIDR",
+            help="A proxy whose X-Forwarded-For says where a call comes from; given again for more.",
+        ),
+    ] = None,
     quirks: Annotated[
         str | None,
         typer.Option(
@@ -84,8 +91,8 @@ def engine(
     It answers with extractive methods, or hands texts to the OpenAI-compatible server that
     ARTIFICER_ENGINE_LLM_URL, _KEY and _MODEL name (where no _MODEL is named, only the texts of phases that
     name one). --models (or ARTIFICER_ENGINE_MODELS) names a TOML file of several such servers, with their
-    models and what those charge. ARTIFICER_ENGINE_API_KEY is the key callers must send; without one it
-    listens on loopback only.
+    models and what those charge. Callers need a key of `artificer keys`, or that of
+    ARTIFICER_ENGINE_API_KEY; as long as there is none, it listens on loopback only.
     """
     try:
         if fetch_model:
@@ -93,13 +100,15 @@ def engine(
         elif backup is not None:
             _back_up(data.expanduser(), backup.expanduser())
         else:
-            _serve(host, port, data.expanduser(), models, quirks)
+            _serve(host, port, data.expanduser(), models, quirks, trusted_proxy or [])
     except CommandError as error:
         say(f"artificer: {error}")
         raise typer.Exit(error.code) from None
 
 
-def _serve(host: str, port: int, data: Path, models: Path | None, quirks: str | None) -> None:
+def _serve(  # noqa: PLR0917 - the options of the command
+    host: str, port: int, data: Path, models: Path | None, quirks: str | None, proxies: list[str]
+) -> None:
     try:
         from artificer_provider.engine.serve import CannotServeError, read_settings, serve
         from artificer_provider.engine.trpc.quirks import LIST, UnknownQuirkError, chosen, listing
@@ -113,7 +122,7 @@ def _serve(host: str, port: int, data: Path, models: Path | None, quirks: str | 
         write(f"{listing()}\n")
         return
     try:
-        settings = read_settings(host, port, data, models, os.environ)
+        settings = read_settings(host, port, data, models, os.environ, proxies=proxies)
         serve(replace(settings, quirks=chosen(quirks) if quirks else frozenset()))
     except (CannotServeError, UnknownQuirkError) as reason:
         raise CommandError(str(reason)) from reason

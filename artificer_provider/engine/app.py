@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from artificer_provider import __version__
-from artificer_provider.engine import changes, writes
+from artificer_provider.engine import changes, key_usage, writes
+from artificer_provider.engine.api.auth import auth_api
 from artificer_provider.engine.api.batch import batch_api
 from artificer_provider.engine.api.docs import docs_api
 from artificer_provider.engine.api.document import make_document, operation_id
@@ -17,7 +18,7 @@ from artificer_provider.engine.api.health import health_api
 from artificer_provider.engine.api.images import images_api
 from artificer_provider.engine.api.orchestration import orchestration_api
 from artificer_provider.engine.api.outcome import outcome_api
-from artificer_provider.engine.gate import shape_errors
+from artificer_provider.engine.refusals import shape_errors
 from artificer_provider.engine.trpc.mount import add_trpc
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def make_app(store: Store, answerers: Answerers, runner: Runs) -> FastAPI:
     async def life(_: FastAPI) -> AsyncIterator[None]:
         await store.write(writes.forget_old_keys)
         await store.write(changes.forget)
+        await store.write(key_usage.forget)
         await runner.take_up()
         yield
         await runner.close(SHUTDOWN_GRACE)
@@ -59,6 +61,7 @@ def make_app(store: Store, answerers: Answerers, runner: Runs) -> FastAPI:
         outcome_api(store),
         orchestration_api(store, answerers),
         images_api(),
+        auth_api(),
         health_api(store, answerers),
         docs_api(),
     ):

@@ -7,9 +7,10 @@ from typing import Annotated, TypeAlias
 
 from fastapi import Depends, Request
 
-#: Whose rows those are that were made without a key, or under the one of ARTIFICER_ENGINE_API_KEY.
-LOCAL_OWNER = "local"
-EVERYTHING = "*"
+from artificer_provider.engine.keys import LOCAL_OWNER
+from artificer_provider.engine.scopes import EVERYTHING
+
+__all__ = ["EVERYTHING", "LOCAL_OWNER", "By", "Caller", "caller_of"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Caller:
     One who calls.
 
     :param owner: whose rows are seen and made.
-    :param scopes: what may be done; ``*`` is everything.
+    :param scopes: what may be done; ``*`` is everything, none where no key is asked for.
     :param key_id: the key that was sent; None where none is asked for, or it is the environment's.
     :param address: the IP address that the call comes from.
     """

@@ -56,15 +56,19 @@ class _Answered:
     seconds: float
 
 
-async def execute(asked: ChainExecutionRequest, answerers: Answerers, store: Store) -> ChainExecutionResult:
+async def execute(
+    asked: ChainExecutionRequest, answerers: Answerers, store: Store, *, owner: str
+) -> ChainExecutionResult:
     """
     Answer one query. Where no answer scores enough, the best one is given with its score: it was paid for.
 
+    :param owner: in whose analytics it is counted.
     :raises EngineError: 422 when it asks for what cannot be done here, 502 when the model gives no answer.
     """
     if problems := list(_not_offered(asked)):
         raise invalid(problems)
-    answered = await _answer(await _phase_for(asked, answerers), asked.query, answerers, store)
+    phase = await _phase_for(asked, answerers)
+    answered = await _answer(phase, asked.query, answerers, store, owner)
     return ChainExecutionResult(
         response=answered.text,
         model=answered.model,
@@ -76,10 +80,13 @@ async def execute(asked: ChainExecutionRequest, answerers: Answerers, store: Sto
     )
 
 
-async def process_text(asked: ProcessText, answerers: Answerers, store: Store) -> ProcessedText:
+async def process_text(
+    asked: ProcessText, answerers: Answerers, store: Store, *, owner: str
+) -> ProcessedText:
     """
     Put one text to each phase; none is given the answer of another.
 
+    :param owner: in whose analytics it is counted.
     :raises EngineError: 422 when a phase cannot be carried out here, 502 when a model gives no answer.
     """
     phases = [_chain_phase(phase) for phase in asked.chain_config.phases]
@@ -90,7 +97,7 @@ async def process_text(asked: ProcessText, answerers: Answerers, store: Store) -
     ]
     if problems:
         raise invalid(problems)
-    results = [(phase, await _answer(phase, asked.text, answerers, store)) for phase in phases]
+    results = [(phase, await _answer(phase, asked.text, answerers, store, owner)) for phase in phases]
     costs = [answered.cost for _, answered in results]
     known = [cost for cost in costs if cost is not None]
     return ProcessedText(
@@ -103,20 +110,21 @@ async def process_text(asked: ProcessText, answerers: Answerers, store: Store) -
     )
 
 
-def record(connection: sqlite3.Connection, decision: RoutingDecision) -> None:
-    """Keep who answered a question, and how that ended."""
+def record(connection: sqlite3.Connection, decision: RoutingDecision, *, owner: str) -> None:
+    """Keep who answered an owner's question, and how that ended."""
     values = decision.model_dump(include=set(_DECISION_COLUMNS.replace(",", " ").split()), mode="json")
+    values["owner"] = owner
     connection.execute(
         f"INSERT INTO decisions ({', '.join(values)}) VALUES ({', '.join(f':{name}' for name in values)})",  # noqa: S608 - our own column names
         values,
     )
 
 
-def analytics(connection: sqlite3.Connection, limit: int) -> RoutingAnalytics:
-    """Read the latest decisions, newest first, and count them."""
+def analytics(connection: sqlite3.Connection, limit: int, *, owner: str) -> RoutingAnalytics:
+    """Read an owner's latest decisions, newest first, and count them."""
     rows = connection.execute(
-        f"SELECT {_DECISION_COLUMNS} FROM decisions ORDER BY number DESC LIMIT ?",  # noqa: S608 - our own column names
-        (limit,),
+        f"SELECT {_DECISION_COLUMNS} FROM decisions WHERE owner = ? ORDER BY number DESC LIMIT ?",  # noqa: S608 - our own column names
+        (owner, limit),
     )
     return counted([RoutingDecision.model_validate(dict(row)) for row in rows])
 
@@ -188,7 +196,7 @@ def _said_without_tasks(problems: Sequence[Problem]) -> Iterator[Problem]:
             yield problem
 
 
-async def _answer(phase: PhaseConfig, text: str, answerers: Answerers, store: Store) -> _Answered:
+async def _answer(phase: PhaseConfig, text: str, answerers: Answerers, store: Store, owner: str) -> _Answered:
     """Ask the model, and keep that it was asked before anybody hears of it."""
     begun, answerer = time.monotonic(), answerers.of(phase)
     rules = attempts.Rules(
@@ -209,7 +217,7 @@ async def _answer(phase: PhaseConfig, text: str, answerers: Answerers, store: St
         retries=answers - 1,
         seconds=time.monotonic() - begun,
     )
-    await store.write(partial(record, decision=_decision(text, step, answered)))
+    await store.write(partial(record, decision=_decision(text, step, answered), owner=owner))
     if isinstance(step, attempts.Fail) and step.text is None:
         raise EngineError(502, "model_error", f"{phase.name}: {step.error}")
     return answered

@@ -29,6 +29,7 @@ from artificer_provider.engine.api.replies import (
     refuses,
     takes,
 )
+from artificer_provider.engine.callers import By  # noqa: TC001 - as Response
 from artificer_provider.engine.errors import EngineError
 from artificer_provider.engine.gate import read_body
 from artificer_provider.engine.payloads import read_payload
@@ -73,9 +74,9 @@ def _add_questions(api: APIRouter, store: Store, answerers: Answerers) -> None:
             {"query": "The bridge is closed. Traffic takes the northern road.", "taskType": "extract"},
         ),
     )
-    async def execute_query(request: Request) -> Response:
+    async def execute_query(request: Request, caller: By) -> Response:
         asked = read_payload(await read_body(request), ChainExecutionRequest)
-        return json_reply(await orchestration.execute(asked, answerers, store))
+        return json_reply(await orchestration.execute(asked, answerers, store, owner=caller.owner))
 
     @api.post(
         "/process-text",
@@ -88,9 +89,10 @@ def _add_questions(api: APIRouter, store: Store, answerers: Answerers) -> None:
         },
         openapi_extra=takes(ProcessText),
     )
-    async def process_text(request: Request) -> Response:
+    async def process_text(request: Request, caller: By) -> Response:
         asked = read_payload(await read_body(request), ProcessText)
-        return json_reply(await orchestration.process_text(asked, answerers, store))
+        done = await orchestration.process_text(asked, answerers, store, owner=caller.owner)
+        return json_reply(done)
 
 
 def _add_conversation(api: APIRouter) -> None:
@@ -124,7 +126,8 @@ def _add_analytics(api: APIRouter, store: Store) -> None:
             **refuses(QUERY_REFUSALS),
         },
     )
-    async def get_routing_analytics(page: Annotated[DecisionsPage, Query()]) -> Response:
+    async def get_routing_analytics(page: Annotated[DecisionsPage, Query()], caller: By) -> Response:
         if page.conversation_id is not None:
             return json_reply(orchestration.counted([]))  # it keeps no conversations: none was decided in one
-        return json_reply(await store.read(partial(orchestration.analytics, limit=page.limit)))
+        find = partial(orchestration.analytics, limit=page.limit, owner=caller.owner)
+        return json_reply(await store.read(find))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from support.command import Command
     from support.scripted_server import ScriptedServer
 
-COMMANDS = ("engine", "batch", "pdf", "chat", "search", "health")
+COMMANDS = ("engine", "keys", "batch", "pdf", "chat", "search", "health")
 #: What no help may wait for.
 HEAVY = "fastapi uvicorn httpx onnxruntime numpy airflow sqlite3 pydantic rich pypdfium2"
 

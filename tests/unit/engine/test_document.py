@@ -9,7 +9,7 @@ import openapi
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from artificer_provider.client.models import batch, health, images, orchestration
+from artificer_provider.client.models import auth, batch, health, images, orchestration
 from artificer_provider.client.models._base import Payload, Reply, wire_name
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
     assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
 
 
-@pytest.mark.parametrize("module", [batch, orchestration, images, health])
+@pytest.mark.parametrize("module", [auth, batch, orchestration, images, health])
 def test_every_field_of_every_model_stands_in_the_document_under_its_wire_name(
     document: dict[str, Any], module: ModuleType
 ) -> None:
@@ -76,7 +76,7 @@ def test_every_operation_says_who_it_is_and_how_it_refuses(document: dict[str, A
             assert "X-Request-Id" in told["headers"]
             if status >= "4":
                 assert told["content"] == REFUSAL
-    assert len(seen) == 21
+    assert len(seen) == 24
 
 
 def test_parameters_are_camel_case_and_described(document: dict[str, Any]) -> None:
@@ -97,3 +97,22 @@ def test_a_field_of_a_model_is_described_at_the_field(document: dict[str, Any]) 
 def test_the_size_of_base64_is_given_in_characters(document: dict[str, Any]) -> None:
     pdf = document["components"]["schemas"]["ProcessPdf"]["properties"]["pdfData"]
     assert (pdf["contentEncoding"], pdf["maxLength"]) == ("base64", 69_905_068)
+
+
+def test_an_operation_says_which_scope_it_needs(document: dict[str, Any]) -> None:
+    paths = document["paths"]
+    assert paths["/api/batch"]["get"]["security"] == [{"bearer": ["batch:read"]}, {}]
+    assert paths["/api/batch"]["post"]["security"] == [{"bearer": ["batch:write"]}, {}]
+    assert paths["/health"]["get"]["security"] == []
+    for operation in operations(document):
+        asks = operation["security"] != []
+        assert ({"401", "429"} <= set(operation["responses"])) is asks, operation["operationId"]
+
+
+def test_a_refusal_names_the_headers_that_say_when_to_come_again(document: dict[str, Any]) -> None:
+    replies = document["components"]["responses"]
+    limits = {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"}
+    assert {"Retry-After", *limits} <= set(replies["TooManyCalls"]["headers"])
+    assert replies["TooManyCalls"]["headers"]["Retry-After"]["required"]
+    assert "WWW-Authenticate" in replies["Unauthorized"]["headers"]
+    assert limits <= set(document["paths"]["/api/batch"]["get"]["responses"]["200"]["headers"])
