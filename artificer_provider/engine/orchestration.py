@@ -40,7 +40,7 @@ _DECISION_COLUMNS = """id, prompt_hash, prompt_length, executed_model, total_cos
 
 
 @dataclass(frozen=True)
-class _Answered:
+class Answered:
     """
     An answer, and what it took to get it.
 
@@ -64,7 +64,7 @@ async def execute(asked: ChainExecutionRequest, answerers: Answerers, store: Sto
     """
     if problems := list(_not_offered(asked)):
         raise invalid(problems)
-    answered = await _answer(await _phase_for(asked, answerers), asked.query, answerers, store)
+    answered = await answer(await _phase_for(asked, answerers), asked.query, answerers, store)
     return ChainExecutionResult(
         response=answered.text,
         model=answered.model,
@@ -90,7 +90,7 @@ async def process_text(asked: ProcessText, answerers: Answerers, store: Store) -
     ]
     if problems:
         raise invalid(problems)
-    results = [(phase, await _answer(phase, asked.text, answerers, store)) for phase in phases]
+    results = [(phase, await answer(phase, asked.text, answerers, store)) for phase in phases]
     costs = [answered.cost for _, answered in results]
     known = [cost for cost in costs if cost is not None]
     return ProcessedText(
@@ -188,8 +188,12 @@ def _said_without_tasks(problems: Sequence[Problem]) -> Iterator[Problem]:
             yield problem
 
 
-async def _answer(phase: PhaseConfig, text: str, answerers: Answerers, store: Store) -> _Answered:
-    """Ask the model, and keep that it was asked before anybody hears of it."""
+async def answer(phase: PhaseConfig, text: str, answerers: Answerers, store: Store) -> Answered:
+    """
+    Ask the model, and keep that it was asked before anybody hears of it.
+
+    :raises EngineError: 502 when it gives no answer.
+    """
     begun, answerer = time.monotonic(), answerers.of(phase)
     rules = attempts.Rules(
         in_doubt=InDoubt.FAIL,
@@ -200,7 +204,7 @@ async def _answer(phase: PhaseConfig, text: str, answerers: Answerers, store: St
     while isinstance(step := attempts.next_step(calls, rules), attempts.Ask | attempts.Judge):
         calls.append(await make_call(answerer, phase, text, step))
     answers = sum(call.asked is attempts.Asked.ANSWER for call in calls)
-    answered = _Answered(
+    answered = Answered(
         text=step.text or "",
         model=step.model or phase.model,
         score=step.score,
@@ -215,7 +219,7 @@ async def _answer(phase: PhaseConfig, text: str, answerers: Answerers, store: St
     return answered
 
 
-def _decision(text: str, outcome: attempts.Keep | attempts.Fail, answered: _Answered) -> RoutingDecision:
+def _decision(text: str, outcome: attempts.Keep | attempts.Fail, answered: Answered) -> RoutingDecision:
     return RoutingDecision(
         id=f"dec_{secrets.token_urlsafe(12)}",
         prompt_hash=f"{hashlib.sha256(text.encode()).hexdigest()[:HASH_CHARS]}...",
@@ -230,7 +234,7 @@ def _decision(text: str, outcome: attempts.Keep | attempts.Fail, answered: _Answ
     )
 
 
-def _phase_answer(phase: PhaseConfig, answered: _Answered) -> PhaseAnswer:
+def _phase_answer(phase: PhaseConfig, answered: Answered) -> PhaseAnswer:
     return PhaseAnswer(
         phase=phase.name,
         response=answered.text,

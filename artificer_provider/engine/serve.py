@@ -27,6 +27,7 @@ from artificer_provider.engine.answering.openai import LlmServer
 from artificer_provider.engine.answering.registry import Answerers
 from artificer_provider.engine.app import make_app
 from artificer_provider.engine.gate import Gate
+from artificer_provider.engine.retrieval import Retrieval
 from artificer_provider.engine.store import DATABASE, Store, UnreadableStoreError
 from artificer_provider.engine.trpc.deployed_http import IDLE_SECONDS
 from artificer_provider.engine.trpc.mount import make_runner
@@ -127,13 +128,14 @@ def serve(settings: Settings) -> None:
         except UnreadableStoreError as error:
             raise CannotServeError(f"{error}.") from error
         runner = make_runner(store, answerers, settings.quirks)
+        retrieval = Retrieval(store, answerers.embedder)
         host, port = listening.getsockname()[:2]
         ready = (
             f"Artificer engine {__version__} on http://{f'[{host}]' if ':' in host else host}:{port} "
             f"(data: {settings.data}, models: {', '.join(answerers.names)})"
         )
         config = uvicorn.Config(
-            Gate(make_app(store, answerers, runner), settings.api_key),
+            Gate(make_app(store, answerers, retrieval, runner), settings.api_key),
             log_config=None,
             access_log=False,
             lifespan="on",

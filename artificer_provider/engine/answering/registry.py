@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from artificer_provider.engine.answering import minilm
+from artificer_provider.engine.answering.embedding import Embedder
 from artificer_provider.engine.answering.extractive import Extractive, Likeness
 from artificer_provider.engine.answering.models_file import check_together
 from artificer_provider.engine.answering.openai import PassThrough
@@ -40,7 +41,10 @@ class Answerers:
 
     def __init__(self, servers: Sequence[LlmServer] = (), any_model: LlmServer | None = None) -> None:
         self._pool = ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1), "artificer-extractive")
-        kinds: list[Likeness] = [minilm.MiniLM(), TfIdf()] if minilm.is_installed() else [TfIdf()]
+        sentences = minilm.MiniLM() if minilm.is_installed() else None
+        #: What search finds meaning with; None without the extra ``engine-models``.
+        self.embedder = Embedder(sentences, self._pool) if sentences else None
+        kinds: list[Likeness] = [*([sentences] if sentences else []), TfIdf()]
         found = [Extractive(kind, self._pool) for kind in kinds]
         self._here: Mapping[str, Answerer] = {"extractive": found[0], **{kind.model: kind for kind in found}}
         everywhere = [*servers, *([any_model] if any_model else [])]

@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import models_json_schema
 
-from artificer_provider.client.models import batch, images, orchestration
+from artificer_provider.client.models import batch, images, orchestration, projects, search
 from artificer_provider.client.models._base import wire_name
 from artificer_provider.engine.api.replies import BODY_REFUSALS, SCHEMAS
 
@@ -30,6 +30,15 @@ BODIES: Final[tuple[type[Payload], ...]] = (
     images.AnalyzeImage,
     images.ProcessPdf,
     images.CheckPdf,
+    projects.CreateProject,
+    projects.UpdateProject,
+    projects.AssociateConversation,
+    projects.UploadDocument,
+    projects.SearchProject,
+    projects.UpdateDocument,
+    projects.ProposeDocumentUpdate,
+    search.SearchDocuments,
+    search.ReindexDocument,
 )
 
 _DESCRIPTION: Final = (
@@ -42,6 +51,9 @@ _TAGS: Final = {
     "batch": "Jobs: items that go through phases, without anybody waiting on a connection.",
     "orchestration": "One text, answered at once.",
     "images": "Images and PDFs. The embedded engine reads none.",
+    "projects": "Projects: documents, and conversations about them.",
+    "documents": "The documents of projects, found by what they mean.",
+    "search": "Search over the passages of documents, and how much of them is indexed.",
     "health": "How the engine is.",
 }
 #: What the gate before all operations refuses, and what any of them can come to.

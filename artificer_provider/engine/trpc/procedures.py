@@ -16,6 +16,8 @@ from artificer_provider.engine.trpc.issues import issues, mistyped
 if TYPE_CHECKING:
     from artificer_provider.engine.answering.registry import Answerers
     from artificer_provider.engine.callers import Caller
+    from artificer_provider.engine.indexing import Indexer
+    from artificer_provider.engine.retrieval import Retrieval
     from artificer_provider.engine.running import Runs
     from artificer_provider.engine.store import Store
 
@@ -79,6 +81,8 @@ class Rooms:
     store: Store
     answerers: Answerers
     runner: Runs
+    retrieval: Retrieval
+    indexer: Indexer
 
 
 def protected(answer: Answer) -> Answer:
