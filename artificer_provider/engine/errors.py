@@ -27,6 +27,18 @@ class EngineError(Exception):
     headers: dict[str, str] = field(default_factory=dict)
 
 
+class UnknownError(EngineError):
+    """
+    There is nothing of this id that the caller could see: another owner's is as unknown as one never made.
+
+    :param noun: what it would be: project, document, conversation.
+    """
+
+    def __init__(self, noun: str, its_id: str) -> None:
+        super().__init__(404, "not_found", f"There is no {noun} {its_id!r} on this engine.")
+        self.noun = noun
+
+
 class ErrorDetail(BaseModel):
     """One thing wrong: the field, written as one would in code (`items[3].input`), and what about it."""
 

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from artificer_provider.engine.retrieval import Passage, Retrieval
     from artificer_provider.engine.store import Store
 
+#: How many passages a search gives unless it says otherwise.
 RESULTS = 10
+#: How many documents.
+MATCHES = 5
 
 
 async def search(retrieval: Retrieval, owner: str, asked: SearchDocuments) -> SearchResults:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from artificer_provider.client import limits
 from artificer_provider.client.models.projects import ContentTypeCount, Document, DocumentStats
 from artificer_provider.engine import clock, projects
-from artificer_provider.engine.errors import EngineError
+from artificer_provider.engine.errors import UnknownError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -47,11 +47,6 @@ class Found(NamedTuple):
 
     number: int
     document: Document
-
-
-def unknown_document(document_id: str) -> EngineError:
-    """Say that no document has this id; another owner's is as unknown as one that never was."""
-    return EngineError(404, "not_found", f"There is no document {document_id!r} on this engine.")
 
 
 def add(connection: sqlite3.Connection, owner: str, project_id: str, new: NewDocument) -> Found:
@@ -94,7 +89,7 @@ def found(connection: sqlite3.Connection, owner: str, document_id: str) -> Found
         (document_id, owner),
     ).fetchone()
     if row is None:
-        raise unknown_document(document_id)
+        raise UnknownError("document", document_id)
     return Found(row["number"], _document(row))
 
 
@@ -106,6 +101,18 @@ def whole(connection: sqlite3.Connection, owner: str, document_id: str) -> Docum
     """
     number, document = found(connection, owner, document_id)
     return document.model_copy(update={"content": text(connection, number)})
+
+
+def document_and_project(
+    connection: sqlite3.Connection, owner: str, document_id: str
+) -> tuple[Document, Project]:
+    """
+    Read a document with its text, and the project that it is in.
+
+    :raises EngineError: 404 when the owner has none of that id.
+    """
+    document = whole(connection, owner, document_id)
+    return document, projects.found(connection, owner, document.project_id or "").project
 
 
 def page(

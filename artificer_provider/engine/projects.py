@@ -7,14 +7,18 @@ import secrets
 from typing import TYPE_CHECKING, NamedTuple
 
 from artificer_provider.client.models.conversations import ConversationSummary
+from artificer_provider.client.models.messages import Message
 from artificer_provider.client.models.projects import Project, ProjectStats
 from artificer_provider.engine import clock
-from artificer_provider.engine.errors import EngineError
+from artificer_provider.engine.errors import UnknownError
 
 if TYPE_CHECKING:
     import sqlite3
 
     from artificer_provider.client.models.projects import CreateProject, UpdateProject
+
+#: The limit of a page that holds everything, as SQLite has it.
+ALL = -1
 
 _COLUMNS = "p.id, p.name, p.description, p.settings, p.owner AS user_id, p.created_at, p.updated_at"
 # A file has grown, or a conversation gone on: that is what happened last in a project.
@@ -36,11 +40,6 @@ class Found(NamedTuple):
 
     number: int
     project: Project
-
-
-def unknown_project(project_id: str) -> EngineError:
-    """Say that no project has this id; another owner's is as unknown as one that never was."""
-    return EngineError(404, "not_found", f"There is no project {project_id!r} on this engine.")
 
 
 def create(connection: sqlite3.Connection, owner: str, asked: CreateProject) -> Project:
@@ -66,7 +65,7 @@ def found(connection: sqlite3.Connection, owner: str, project_id: str) -> Found:
         (project_id, owner),
     ).fetchone()
     if row is None:
-        raise unknown_project(project_id)
+        raise UnknownError("project", project_id)
     return Found(row["number"], _project(row))
 
 
@@ -126,7 +125,7 @@ def associate(
         (number, clock.now(), conversation_id, owner),
     ).rowcount
     if not changed:
-        raise EngineError(404, "not_found", f"There is no conversation {conversation_id!r} on this engine.")
+        raise UnknownError("conversation", conversation_id)
     row = connection.execute(
         f"""SELECT {_SUMMARY} FROM conversations c JOIN projects p ON p.number = c.project
             WHERE c.id = ?""",  # noqa: S608 - our own column names
@@ -166,8 +165,27 @@ def with_stats(connection: sqlite3.Connection, owner: str, project_id: str) -> P
         (project_id, owner),
     ).fetchone()
     if row is None:
-        raise unknown_project(project_id)
+        raise UnknownError("project", project_id)
     return _counted(row)
+
+
+def conversations_and_last_messages(
+    connection: sqlite3.Connection, owner: str, project_id: str
+) -> list[tuple[ConversationSummary, Message | None]]:
+    """
+    Read all conversations of a project, each with what was said last in it.
+
+    :raises EngineError: 404 when the owner has no such project.
+    """
+    summaries, _ = conversations(connection, owner, project_id, ALL, 0)
+    query = """SELECT m.id, m.role, m.content, m.created_at
+               FROM messages m JOIN conversations c ON c.number = m.conversation
+               WHERE c.id = ? ORDER BY m.number DESC LIMIT 1"""
+    last = (connection.execute(query, (summary.id,)).fetchone() for summary in summaries)
+    return [
+        (summary, None if row is None else Message.model_validate(dict(row)))
+        for summary, row in zip(summaries, last, strict=True)
+    ]
 
 
 def _project(row: sqlite3.Row) -> Project:

@@ -19,7 +19,7 @@ from artificer_provider.client.models.projects import (
     UpdateDocument,
     UploadDocument,
 )
-from artificer_provider.engine import library, proposals, uploads
+from artificer_provider.engine import finding, library, proposals, uploads
 from artificer_provider.engine.api.paging import Page, gives_page, list_reply, page_reply
 from artificer_provider.engine.api.projects import NO_SUCH_PROJECT
 from artificer_provider.engine.api.replies import (
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from artificer_provider.engine.retrieval import Retrieval
     from artificer_provider.engine.store import Store
 
-#: How many documents a search gives unless it says otherwise.
-MATCHES: Final = 5
 NO_SUCH_DOCUMENT: Final = {404: "There is no such document, or it is another owner's."}
 NOT_INSTALLED: Final = {503: "No model that finds meaning is installed; the message names the extra."}
 
@@ -126,7 +124,9 @@ def _add_search(api: APIRouter, retrieval: Retrieval) -> None:
     )
     async def search_project(request: Request, project_id: str, caller: By) -> Response:
         asked = read_payload(await read_body(request), SearchProject)
-        found = await retrieval.documents(caller.owner, project_id, asked.query, asked.limit or MATCHES)
+        found = await retrieval.documents(
+            caller.owner, project_id, asked.query, asked.limit or finding.MATCHES
+        )
         return list_reply(
             [
                 DocumentMatch(
