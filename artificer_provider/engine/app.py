@@ -19,27 +19,31 @@ from artificer_provider.engine.api.orchestration import orchestration_api
 from artificer_provider.engine.api.outcome import outcome_api
 from artificer_provider.engine.gate import shape_errors
 from artificer_provider.engine.trpc.mount import add_trpc
+from artificer_provider.engine.trpc.procedures import Rooms
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from artificer_provider.engine.answering.registry import Answerers
+    from artificer_provider.engine.documents.pool import Documents
     from artificer_provider.engine.running import Runs
     from artificer_provider.engine.store import Store
 
 SHUTDOWN_GRACE = 5.0
 
 
-def make_app(store: Store, answerers: Answerers, runner: Runs) -> FastAPI:
-    """Put the paths over a store. All three that it is given end with it."""
+def make_app(store: Store, answerers: Answerers, runner: Runs, documents: Documents) -> FastAPI:
+    """Put the paths over a store. All that it is given ends with it."""
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
         await store.write(writes.forget_old_keys)
         await store.write(changes.forget)
+        documents.open()
         await runner.take_up()
         yield
         await runner.close(SHUTDOWN_GRACE)
+        await documents.close()
         await answerers.close()
         store.close()
 
@@ -63,6 +67,6 @@ def make_app(store: Store, answerers: Answerers, runner: Runs) -> FastAPI:
         docs_api(),
     ):
         app.include_router(api)
-    add_trpc(app, store, answerers, runner)
+    add_trpc(app, Rooms(store, answerers, runner, documents))
     app.openapi = partial(make_document, app)  # type: ignore[method-assign]  # FastAPI's own way to change the document
     return app
