@@ -9,6 +9,7 @@ from typing import Any
 
 from artificer_provider.engine.answering.registry import Answerers
 from artificer_provider.engine.app import make_app
+from artificer_provider.engine.documents.pool import Documents
 from artificer_provider.engine.retrieval import Retrieval
 from artificer_provider.engine.runner import Runner
 from artificer_provider.engine.store import Store
@@ -22,7 +23,8 @@ def make() -> dict[str, Any]:
         store, answerers = Store(Path(scratch) / "engine.sqlite3"), Answerers()
         try:
             retrieval = Retrieval(store, answerers.embedder)
-            return make_app(store, answerers, retrieval, Runner(store, answerers)).openapi()
+            documents = Documents(Path(scratch) / "reading")
+            return make_app(store, answerers, Runner(store, answerers), documents, retrieval).openapi()
         finally:
             store.close()
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from artificer_provider.engine.answering.registry import Answerers
+    from artificer_provider.engine.documents.pool import Documents
     from artificer_provider.engine.retrieval import Retrieval
     from artificer_provider.engine.running import Runs
     from artificer_provider.engine.store import Store
@@ -36,7 +37,9 @@ if TYPE_CHECKING:
 SHUTDOWN_GRACE = 5.0
 
 
-def make_app(store: Store, answerers: Answerers, retrieval: Retrieval, runner: Runs) -> FastAPI:
+def make_app(
+    store: Store, answerers: Answerers, runner: Runs, documents: Documents, retrieval: Retrieval
+) -> FastAPI:
     """Put the paths over a store. All that it is given ends with it."""
     indexer = Indexer(store, answerers.embedder)
 
@@ -44,11 +47,13 @@ def make_app(store: Store, answerers: Answerers, retrieval: Retrieval, runner: R
     async def life(_: FastAPI) -> AsyncIterator[None]:
         await store.write(writes.forget_old_keys)
         await store.write(changes.forget)
+        documents.open()
         await runner.take_up()
         await indexer.take_up()
         yield
         await indexer.close()
         await runner.close(SHUTDOWN_GRACE)
+        await documents.close()
         await answerers.close()
         store.close()
 
@@ -75,6 +80,6 @@ def make_app(store: Store, answerers: Answerers, retrieval: Retrieval, runner: R
         docs_api(),
     ):
         app.include_router(api)
-    add_trpc(app, Rooms(store, answerers, runner, retrieval, indexer))
+    add_trpc(app, Rooms(store, answerers, runner, documents, retrieval, indexer))
     app.openapi = partial(make_document, app)  # type: ignore[method-assign]  # FastAPI's own way to change the document
     return app

@@ -26,6 +26,7 @@ from artificer_provider.engine.answering.models_file import (
 from artificer_provider.engine.answering.openai import LlmServer
 from artificer_provider.engine.answering.registry import Answerers
 from artificer_provider.engine.app import make_app
+from artificer_provider.engine.documents.pool import Documents
 from artificer_provider.engine.gate import Gate
 from artificer_provider.engine.retrieval import Retrieval
 from artificer_provider.engine.store import DATABASE, Store, UnreadableStoreError
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
 KEEP_ALIVE = 75
 
 CONNECTIONS_GRACE = 3
+
+#: Where documents lie while they are read, under the data directory.
+SCRATCH = "reading"
 
 
 class CannotServeError(Exception):
@@ -129,13 +133,14 @@ def serve(settings: Settings) -> None:
             raise CannotServeError(f"{error}.") from error
         runner = make_runner(store, answerers, settings.quirks)
         retrieval = Retrieval(store, answerers.embedder)
+        documents = Documents(settings.data / SCRATCH)
         host, port = listening.getsockname()[:2]
         ready = (
             f"Artificer engine {__version__} on http://{f'[{host}]' if ':' in host else host}:{port} "
             f"(data: {settings.data}, models: {', '.join(answerers.names)})"
         )
         config = uvicorn.Config(
-            Gate(make_app(store, answerers, retrieval, runner), settings.api_key),
+            Gate(make_app(store, answerers, runner, documents, retrieval), settings.api_key),
             log_config=None,
             access_log=False,
             lifespan="on",

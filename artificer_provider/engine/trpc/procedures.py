@@ -16,6 +16,7 @@ from artificer_provider.engine.trpc.issues import issues, mistyped
 if TYPE_CHECKING:
     from artificer_provider.engine.answering.registry import Answerers
     from artificer_provider.engine.callers import Caller
+    from artificer_provider.engine.documents.pool import Documents
     from artificer_provider.engine.indexing import Indexer
     from artificer_provider.engine.retrieval import Retrieval
     from artificer_provider.engine.running import Runs
@@ -81,6 +82,7 @@ class Rooms:
     store: Store
     answerers: Answerers
     runner: Runs
+    documents: Documents
     retrieval: Retrieval
     indexer: Indexer
 
