@@ -24,7 +24,9 @@ def make() -> dict[str, Any]:
         try:
             retrieval = Retrieval(store, answerers.embedder)
             documents = Documents(Path(scratch) / "reading")
-            return make_app(store, answerers, Runner(store, answerers), documents, retrieval).openapi()
+            return make_app(
+                store, answerers, Runner(store, answerers, retrieval), documents, retrieval
+            ).openapi()
         finally:
             store.close()
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from artificer_provider import __version__
-from artificer_provider.engine import changes, writes
+from artificer_provider.engine import changes, key_usage, writes
+from artificer_provider.engine.api.auth import auth_api
 from artificer_provider.engine.api.batch import batch_api
 from artificer_provider.engine.api.docs import docs_api
 from artificer_provider.engine.api.document import make_document, operation_id
@@ -20,8 +21,8 @@ from artificer_provider.engine.api.orchestration import orchestration_api
 from artificer_provider.engine.api.outcome import outcome_api
 from artificer_provider.engine.api.projects import projects_api
 from artificer_provider.engine.api.search import search_api
-from artificer_provider.engine.gate import shape_errors
 from artificer_provider.engine.indexing import Indexer
+from artificer_provider.engine.refusals import shape_errors
 from artificer_provider.engine.trpc.mount import add_trpc
 from artificer_provider.engine.trpc.procedures import Rooms
 
@@ -47,6 +48,7 @@ def make_app(
     async def life(_: FastAPI) -> AsyncIterator[None]:
         await store.write(writes.forget_old_keys)
         await store.write(changes.forget)
+        await store.write(key_usage.forget)
         documents.open()
         await runner.take_up()
         await indexer.take_up()
@@ -71,11 +73,12 @@ def make_app(
     for api in (
         batch_api(store, runner, answerers),
         outcome_api(store),
-        orchestration_api(store, answerers),
+        orchestration_api(store, answerers, retrieval),
         images_api(),
         projects_api(store),
-        documents_api(store, answerers, indexer, retrieval),
+        documents_api(store, answerers, documents, indexer, retrieval),
         search_api(store, indexer, retrieval),
+        auth_api(),
         health_api(store, answerers),
         docs_api(),
     ):

@@ -10,7 +10,7 @@ from artificer_provider.client.models.conversations import ConversationSummary
 from artificer_provider.client.models.messages import Message
 from artificer_provider.client.models.projects import Project, ProjectStats
 from artificer_provider.engine import clock
-from artificer_provider.engine.errors import UnknownError
+from artificer_provider.engine.errors import UnknownError, no_such_project
 
 if TYPE_CHECKING:
     import sqlite3
@@ -67,6 +67,18 @@ def found(connection: sqlite3.Connection, owner: str, project_id: str) -> Found:
     if row is None:
         raise UnknownError("project", project_id)
     return Found(row["number"], _project(row))
+
+
+def require(connection: sqlite3.Connection, owner: str, project_id: str) -> None:
+    """
+    Make sure that what is to belong to a project can.
+
+    :raises EngineError: 422 when the owner has none of that id.
+    """
+    try:
+        found(connection, owner, project_id)
+    except UnknownError as error:
+        raise no_such_project(project_id) from error
 
 
 def page(connection: sqlite3.Connection, owner: str, limit: int, offset: int) -> tuple[list[Project], int]:

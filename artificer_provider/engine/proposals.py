@@ -24,12 +24,13 @@ _PHASE = PhaseConfig(
 
 
 async def propose(
-    asked: ProposeDocumentUpdate, document: Document, answerers: Answerers, store: Store
+    asked: ProposeDocumentUpdate, document: Document, answerers: Answerers, store: Store, *, owner: str
 ) -> DocumentProposal:
     """
     Have a document revised; what it cost stands in the analytics.
 
     :param document: with its text.
+    :param owner: in whose analytics it is counted.
     :raises EngineError: 422 when it is too long for a model, 502 when the model gives no answer, 503 when
         there is no language model.
     """
@@ -55,7 +56,7 @@ async def propose(
         f"DOCUMENT:\n{content}\n\nCONVERSATION:\n{asked.conversation_context}\n\n"
         f"REQUEST:\n{asked.user_request}"
     )
-    answered = await orchestration.answer(_PHASE, text, answerers, store)
+    answered = await orchestration.answer(_PHASE, text, answerers, store, owner)
     return DocumentProposal(
         document_id=document.id,
         document_name=document.filename,

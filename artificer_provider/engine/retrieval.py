@@ -156,16 +156,6 @@ class Retrieval:
             ]
 
 
-def with_passages(text: str, passages: Sequence[Passage]) -> str:
-    """Put passages before a text, so that a model answers from them; without any the text stays as it is."""
-    if not passages:
-        return text
-    found = "\n\n".join(
-        f"[{number}] {passage.filename}\n{passage.text}" for number, passage in enumerate(passages, 1)
-    )
-    return f"PASSAGES FROM THE PROJECT'S DOCUMENTS:\n{found}\n\nTEXT:\n{text}"
-
-
 @contextmanager
 def _one_moment(connection: sqlite3.Connection) -> Iterator[None]:
     """See the database as it is now, until the end."""

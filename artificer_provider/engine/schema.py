@@ -137,6 +137,8 @@ CREATE TABLE decisions (
 _OWNERS_AND_KEYS = """
 ALTER TABLE jobs ADD COLUMN owner TEXT NOT NULL DEFAULT 'local';
 CREATE INDEX jobs_by_owner ON jobs (owner, number);
+DROP INDEX jobs_by_revision;
+CREATE INDEX jobs_by_revision ON jobs (owner, revision);
 ALTER TABLE tombstones ADD COLUMN owner TEXT NOT NULL DEFAULT 'local';
 ALTER TABLE decisions ADD COLUMN owner TEXT NOT NULL DEFAULT 'local';
 ALTER TABLE decisions ADD COLUMN conversation_id TEXT;
@@ -173,6 +175,7 @@ CREATE TABLE key_usage (
   last_used_at TEXT NOT NULL,
   PRIMARY KEY (key_id, day)
 ) WITHOUT ROWID;
+CREATE INDEX key_usage_by_day ON key_usage (day);
 """
 
 # A chunk holds its place in the document's text and its vector: the text itself stands once, in pieces of one

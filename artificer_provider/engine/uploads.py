@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from artificer_provider.client import limits
+from artificer_provider.engine.documents.reading import Kind, Options
 from artificer_provider.engine.errors import EngineError, Problem, invalid
 from artificer_provider.engine.library import NewDocument
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+    from artificer_provider.engine.documents.pool import Documents
+    from artificer_provider.engine.documents.reading import Document
 
 _TEXTS = re.compile(
     r"text/.+|application/(json|xml|yaml|x-yaml|toml|x-ndjson|ndjson|markdown|javascript|sql)|application/.+\+(json|xml|yaml)"
@@ -94,19 +102,40 @@ def not_read(content_type: str) -> EngineError:
         [
             Problem(
                 "contentType",
-                f"{content_type!r} is not read here; text/*, application/json, xml and yaml are.",
+                f"{content_type!r} is not read here; text/*, image/*, application/pdf, json, xml and yaml "
+                "are.",
             )
         ]
     )
 
 
-async def read(filename: str, content_type: str, content: bytes) -> NewDocument:
+async def read(filename: str, content_type: str, content: bytes, documents: Documents) -> NewDocument:
     """
     Read the text of a file.
 
-    :raises EngineError: 422 when there is none that can be read here.
+    :raises EngineError: 422 when there is none that can be read here, 503 where it takes OCR and none is
+        installed, 504 when it takes too long.
     """
     kind = media_type(content_type)
-    if not is_text(kind):
+    if is_text(kind):
+        return NewDocument(filename, kind, len(content), kept_text(decoded(content)), {})
+    if kind == "application/pdf":
+        done = await documents.read(content, Kind.PDF)
+    elif kind.startswith("image/"):
+        done = await documents.read(content, Kind.IMAGE, Options(content_type=kind))
+    else:
         raise not_read(kind)
-    return NewDocument(filename, kind, len(content), kept_text(decoded(content)), {})
+    # What PDFs call a character need not be one.
+    text = kept_text(done.text.replace("\0", ""))
+    return NewDocument(filename, kind, len(content), text, _metadata(done))
+
+
+def _metadata(done: Document) -> dict[str, JsonValue]:
+    said: dict[str, JsonValue] = {
+        "method": done.method.value,
+        "pages": done.head.pages,
+        "ocrConfidence": done.confidence,
+        "title": done.head.title,
+        "author": done.head.author,
+    }
+    return {name: value for name, value in said.items() if value is not None}

@@ -63,9 +63,12 @@ class Answerers:
     async def problems(self, phase: PhaseConfig) -> list[Problem]:
         """Say what in a phase nobody here can carry out; paths are relative to the phase."""
         try:
-            return await self.of(phase).problems(phase)
+            problems = await self.of(phase).problems(phase)
         except UnknownModelError as error:
-            return [Problem("model", str(error))]
+            problems = [Problem("model", str(error))]
+        if phase.use_rag and self.embedder is None:
+            problems.append(Problem("useRAG", "needs a model that finds meaning: install 'engine-models'."))
+        return problems
 
     def of(self, phase: PhaseConfig) -> Answerer:
         """

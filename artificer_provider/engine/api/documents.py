@@ -36,6 +36,7 @@ from artificer_provider.engine.payloads import read_payload
 
 if TYPE_CHECKING:
     from artificer_provider.engine.answering.registry import Answerers
+    from artificer_provider.engine.documents.pool import Documents
     from artificer_provider.engine.indexing import Indexer
     from artificer_provider.engine.retrieval import Retrieval
     from artificer_provider.engine.store import Store
@@ -50,10 +51,12 @@ _EXAMPLE: Final = {
 }
 
 
-def documents_api(store: Store, answerers: Answerers, indexer: Indexer, retrieval: Retrieval) -> APIRouter:
+def documents_api(
+    store: Store, answerers: Answerers, documents: Documents, indexer: Indexer, retrieval: Retrieval
+) -> APIRouter:
     """Put the paths over a store."""
     api = APIRouter(prefix="/api", tags=["documents"])
-    _add_upload(api, store, indexer)
+    _add_upload(api, store, documents, indexer)
     _add_lists(api, store)
     _add_search(api, retrieval)
     _add_document(api, store, indexer)
@@ -61,7 +64,7 @@ def documents_api(store: Store, answerers: Answerers, indexer: Indexer, retrieva
     return api
 
 
-def _add_upload(api: APIRouter, store: Store, indexer: Indexer) -> None:
+def _add_upload(api: APIRouter, store: Store, documents: Documents, indexer: Indexer) -> None:
     @api.post(
         "/projects/{project_id}/documents",
         summary="Add a document to a project",
@@ -77,7 +80,7 @@ def _add_upload(api: APIRouter, store: Store, indexer: Indexer) -> None:
         # A file of many megabytes: others must not wait for it to be read.
         asked = await run_in_threadpool(read_payload, await read_body(request), UploadDocument)
         uploads.check_filename(asked.filename)
-        new = await uploads.read(asked.filename, asked.content_type, asked.content)
+        new = await uploads.read(asked.filename, asked.content_type, asked.content, documents)
         add = partial(library.add, owner=caller.owner, project_id=project_id, new=new)
         number, document = await store.write(add)
         indexer.index(number)
@@ -205,4 +208,4 @@ def _add_proposal(api: APIRouter, store: Store, answerers: Answerers) -> None:
         asked = read_payload(await read_body(request), ProposeDocumentUpdate)
         look = partial(library.whole, owner=caller.owner, document_id=document_id)
         document = await store.read(look)
-        return json_reply(await proposals.propose(asked, document, answerers, store))
+        return json_reply(await proposals.propose(asked, document, answerers, store, owner=caller.owner))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from artificer_provider.engine.trpc import batch, orchestration, projects, search, shapes
-from artificer_provider.engine.trpc.envelope import iso
+from artificer_provider.engine.trpc import auth, batch, orchestration, projects, search, shapes
 from artificer_provider.engine.trpc.errors import Code, RefusedError
 from artificer_provider.engine.trpc.procedures import Kind, Procedure, protected
 
@@ -24,7 +22,7 @@ def procedures(rooms: Rooms, look: Look = shapes.as_it_is) -> dict[str, Procedur
     """
     unread = protected(_read_no_documents)
     return {
-        "auth.public": Procedure(Kind.QUERY, _greet),
+        **auth.procedures(),
         **batch.procedures(rooms, look),
         **orchestration.procedures(rooms),
         **projects.procedures(rooms),
@@ -34,11 +32,6 @@ def procedures(rooms: Rooms, look: Look = shapes.as_it_is) -> dict[str, Procedur
         "images.processPdf": Procedure(Kind.MUTATION, unread),
         "images.checkPdfNeedsOCR": Procedure(Kind.QUERY, unread),
     }
-
-
-async def _greet(_: Call) -> Value:
-    message = "This is a public endpoint - no authentication required"
-    return {"message": message, "timestamp": iso(datetime.now(UTC))}
 
 
 async def _read_no_documents(_: Call) -> Value:

@@ -22,14 +22,15 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from artificer_provider.engine.answering.registry import Answerers
+    from artificer_provider.engine.retrieval import Retrieval
     from artificer_provider.engine.running import Runs
     from artificer_provider.engine.store import Store
     from artificer_provider.engine.trpc.procedures import Rooms
 
 
-def make_runner(store: Store, answerers: Answerers, quirks: frozenset[Quirk]) -> Runs:
+def make_runner(store: Store, answerers: Answerers, retrieval: Retrieval, quirks: frozenset[Quirk]) -> Runs:
     """Make what runs the jobs: with any quirk, in a deployed engine's life cycle."""
-    return DeployedRunner(store, answerers, quirks) if quirks else Runner(store, answerers)
+    return DeployedRunner(store, answerers, quirks) if quirks else Runner(store, answerers, retrieval)
 
 
 def add_trpc(app: FastAPI, rooms: Rooms) -> None:

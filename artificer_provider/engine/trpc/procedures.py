@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from artificer_provider.engine.trpc.envelope import UNDEFINED, Undefined, Value
-from artificer_provider.engine.trpc.errors import Code, RefusedError, refused_input
+from artificer_provider.engine.trpc.errors import refused_input
 from artificer_provider.engine.trpc.issues import issues, mistyped
 
 if TYPE_CHECKING:
@@ -47,16 +47,16 @@ class Call:
     :param value: the input, out of its envelope.
     :param body: what the input was read from.
     :param user_agent: who calls, as far as a caller says.
-    :param is_known: whether the caller has the engine's key, or the engine asks for none.
     :param caller: whose rows it sees, and what it may do.
+    :param admit: lets the caller do this; raises ``EngineError`` when he may not.
     :param reply_headers: headers that the reply will carry; a procedure may add to them.
     """
 
     value: JsonValue | Undefined
     body: bytes | bytearray
     user_agent: str
-    is_known: bool
     caller: Caller
+    admit: Callable[[], None]
     reply_headers: dict[str, str] = field(default_factory=dict[str, str])
 
 
@@ -68,7 +68,7 @@ class Procedure:
     """
     Something a caller can ask for by name.
 
-    :param answer: carries a call out; raises :class:`RefusedError` or ``EngineError`` when it does not.
+    :param answer: carries a call out; raises ``RefusedError`` or ``EngineError`` when it does not.
     """
 
     kind: Kind
@@ -88,12 +88,10 @@ class Rooms:
 
 
 def protected(answer: Answer) -> Answer:
-    """Answer only who has the key."""
+    """Answer only who has a key that is good for it."""
 
     async def answer_the_known(call: Call) -> Value | Stream:
-        if not call.is_known:
-            message = 'API key required. Include "Authorization: Bearer <key>" header.'
-            raise RefusedError(Code.UNAUTHORIZED, message)
+        call.admit()
         return await answer(call)
 
     return answer_the_known

@@ -191,7 +191,7 @@ async def _upload(rooms: Rooms, call: Call) -> Mapping[str, Value]:
         content = b64decode(asked.content, validate=True)
     except (binascii.Error, ValueError) as error:
         raise invalid([Problem("content", f"is not base64: {error}.")]) from error
-    new = await uploads.read(filename, asked.content_type, content)
+    new = await uploads.read(filename, asked.content_type, content, rooms.documents)
     add = partial(library.add, owner=call.caller.owner, project_id=asked.project_id, new=new)
     number, document = await rooms.store.write(add)
     rooms.indexer.index(number)
@@ -240,7 +240,7 @@ async def _propose(rooms: Rooms, call: Call) -> Mapping[str, Value]:
     asked = read_input(Proposal, call)
     look = partial(library.whole, owner=call.caller.owner, document_id=asked.document_id)
     document = await rooms.store.read(look)
-    proposal = await proposals.propose(asked, document, rooms.answerers, rooms.store)
+    proposal = await proposals.propose(asked, document, rooms.answerers, rooms.store, owner=call.caller.owner)
     return {"proposal": shapes.proposal(proposal)}
 
 
