@@ -62,7 +62,7 @@ def make_app(store: Store, answerers: Answerers, runner: Runs, documents: Docume
         batch_api(store, runner, answerers),
         outcome_api(store),
         orchestration_api(store, answerers),
-        images_api(),
+        images_api(documents, answerers),
         health_api(store, answerers),
         docs_api(),
     ):

@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from artificer_provider.engine.trpc import batch, orchestration, shapes
+from artificer_provider.engine.trpc import batch, images, orchestration, shapes
 from artificer_provider.engine.trpc.envelope import iso
-from artificer_provider.engine.trpc.errors import Code, RefusedError
-from artificer_provider.engine.trpc.procedures import Kind, Procedure, protected
+from artificer_provider.engine.trpc.procedures import Kind, Procedure
 
 if TYPE_CHECKING:
     from artificer_provider.engine.trpc.envelope import Value
@@ -22,22 +21,14 @@ def procedures(rooms: Rooms, look: Look = shapes.as_it_is) -> dict[str, Procedur
 
     :param look: how the rows of a job's items look on the wire.
     """
-    unread = protected(_read_no_documents)
     return {
         "auth.public": Procedure(Kind.QUERY, _greet),
         **batch.procedures(rooms, look),
         **orchestration.procedures(rooms),
-        "images.extractTextFromImage": Procedure(Kind.MUTATION, unread),
-        "images.analyzeImage": Procedure(Kind.MUTATION, unread),
-        "images.processPdf": Procedure(Kind.MUTATION, unread),
-        "images.checkPdfNeedsOCR": Procedure(Kind.QUERY, unread),
+        **images.procedures(rooms),
     }
 
 
 async def _greet(_: Call) -> Value:
     message = "This is a public endpoint - no authentication required"
     return {"message": message, "timestamp": iso(datetime.now(UTC))}
-
-
-async def _read_no_documents(_: Call) -> Value:
-    raise RefusedError(Code.NOT_IMPLEMENTED, "This engine reads no documents yet")

@@ -16,6 +16,7 @@ from artificer_provider.engine.trpc.issues import issues, mistyped
 if TYPE_CHECKING:
     from artificer_provider.engine.answering.registry import Answerers
     from artificer_provider.engine.callers import Caller
+    from artificer_provider.engine.documents.bodies import DocumentField, Upload
     from artificer_provider.engine.documents.pool import Documents
     from artificer_provider.engine.running import Runs
     from artificer_provider.engine.store import Store
@@ -47,6 +48,7 @@ class Call:
     :param user_agent: who calls, as far as a caller says.
     :param is_known: whether the caller has the engine's key, or the engine asks for none.
     :param caller: whose rows it sees, and what it may do.
+    :param upload: the document of its input, where it has one; in ``value`` stands an empty text for it.
     :param reply_headers: headers that the reply will carry; a procedure may add to them.
     """
 
@@ -55,6 +57,7 @@ class Call:
     user_agent: str
     is_known: bool
     caller: Caller
+    upload: Upload | None = None
     reply_headers: dict[str, str] = field(default_factory=dict[str, str])
 
 
@@ -67,10 +70,12 @@ class Procedure:
     Something a caller can ask for by name.
 
     :param answer: carries a call out; raises :class:`RefusedError` or ``EngineError`` when it does not.
+    :param document: the field of its input that is a document; its work ends with the caller's connection.
     """
 
     kind: Kind
     answer: Answer
+    document: DocumentField | None = None
 
 
 @dataclass(frozen=True)
