@@ -74,7 +74,7 @@ def make_app(
         batch_api(store, runner, answerers),
         outcome_api(store),
         orchestration_api(store, answerers, retrieval),
-        images_api(),
+        images_api(documents, answerers),
         projects_api(store),
         documents_api(store, answerers, documents, indexer, retrieval),
         search_api(store, indexer, retrieval),
