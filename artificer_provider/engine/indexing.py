@@ -100,25 +100,29 @@ class Indexer:
                     indexed.set_result(count)
 
     async def _index(self, number: int, embedder: Embedder) -> int:
-        document = await self._store.read(partial(to_index, number=number))
-        if document is None:
-            return 0
-        spans = await asyncio.to_thread(lambda: list(chunks(document.text)))
-        begin = len(document.done)
-        if list(document.done) != spans[:begin]:
+        """Index a document as it is at the end: it can be given another text meanwhile, and again."""
+        while (document := await self._store.read(partial(to_index, number=number))) is not None:
+            await self._go_through(document, embedder)
+        return await self._store.read(partial(chunk_count, number=number))
+
+    async def _go_through(self, document: _Unindexed, embedder: Embedder) -> None:
+        """Make what is left to make of a document, as long as it is the one that was read."""
+        number, version, text, done = document
+        spans = await asyncio.to_thread(lambda: list(chunks(text)))
+        if list(done) != spans[: len(done)]:
             # An engine that cuts in another way began with it.
             await self._store.write(partial(library.drop_index, number=number))
-            return await self._index(number, embedder)
-        rest = iter(spans[begin:])
+            return
+        rest = iter(spans[len(done) :])
+        begin = len(done)
         while batch := list(islice(rest, BATCH_CHUNKS)):
-            embedded = await embedder.embed([document.text[start:end] for start, end in batch])
-            made = _Made(begin, batch, embedded)
-            keep = partial(keep_chunks, number=number, version=document.version, made=made)
+            made = _Made(begin, batch, await embedder.embed([text[start:end] for start, end in batch]))
+            keep = partial(keep_chunks, number=number, version=version, made=made)
             if not await self._store.write(keep):
-                return 0  # deleted, or given another text, which waits for its own turn
+                return
             begin += len(batch)
-        finish = partial(finish_index, number=number, version=document.version, model=embedder.name)
-        return await self._store.write(finish)
+        finish = partial(finish_index, number=number, version=version, model=embedder.name)
+        await self._store.write(finish)
 
 
 def left_to_index(connection: sqlite3.Connection, model: str) -> list[int]:
@@ -159,18 +163,23 @@ def keep_chunks(connection: sqlite3.Connection, number: int, version: int, made:
     return True
 
 
-def finish_index(connection: sqlite3.Connection, number: int, version: int, model: str) -> int:
-    """Let a document be found, and count its chunks; 0 when its text is not the one they were cut from."""
+def finish_index(connection: sqlite3.Connection, number: int, version: int, model: str) -> None:
+    """Let a document be found, unless its text is not the one any more that its chunks were cut from."""
     if not _is_version(connection, number, version):
-        return 0
-    count: int = connection.execute(
+        return
+    connection.execute(
         """UPDATE documents SET indexed_by = ?,
              chunk_count = (SELECT COUNT(*) FROM chunks WHERE document = documents.number)
-           WHERE number = ? RETURNING chunk_count""",
+           WHERE number = ?""",
         (model, number),
-    ).fetchone()[0]
+    )
     library.count_index_change(connection, number)
-    return count
+
+
+def chunk_count(connection: sqlite3.Connection, number: int) -> int:
+    """Count the chunks of a document that is indexed; one that is gone has none."""
+    row = connection.execute("SELECT chunk_count FROM documents WHERE number = ?", (number,)).fetchone()
+    return 0 if row is None else int(row["chunk_count"])
 
 
 def begin_again(connection: sqlite3.Connection, owner: str, document_id: str) -> library.Found:

@@ -155,6 +155,19 @@ def test_a_document_indexed_anew_is_the_same_and_says_how_many_pieces_it_has(
     ]
 
 
+def test_a_text_that_is_changed_while_it_is_indexed_is_indexed_as_it_is_at_the_end(
+    projects: Projects,
+) -> None:
+    project_id = projects.make()
+    old = "\n\n".join(f"Paragraph {n}. {'The council voted. ' * 50}" for n in range(20))
+    document_id = projects.add(project_id, old, "a.txt")
+    changed = projects.http.patch(f"/api/documents/{document_id}", json={"content": TEXTS["cats.txt"]})
+    assert changed.status_code == 200
+    reply = projects.http.post("/api/search/reindex", json={"documentId": document_id})
+    assert reply.json()["chunksCreated"] == 1
+    assert [found["content"] for found in projects.search(project_id, "pets")] == [TEXTS["cats.txt"]]
+
+
 def test_search_says_that_it_works(projects: Projects) -> None:
     health = SearchHealth.model_validate(projects.http.get("/api/search/health").json())
     assert (health.embeddings, health.overall, health.chroma) == (True, True, None)
