@@ -58,7 +58,11 @@ NO_ENGINE = (
     "A few short texts are sent to its models, and billed."
 )
 
-BENCHMARKS = ("tests/benchmarks/bench_client.py", "tests/benchmarks/bench_engine.py")
+BENCHMARKS = (
+    "tests/benchmarks/bench_client.py",
+    "tests/benchmarks/bench_engine.py",
+    "tests/benchmarks/bench_search.py",
+)
 
 LOCK = (
     "pip compile pyproject.toml --all-extras --group dev --output-file requirements.lock --quiet "

@@ -9,6 +9,8 @@ from typing import Any
 
 from artificer_provider.engine.answering.registry import Answerers
 from artificer_provider.engine.app import make_app
+from artificer_provider.engine.documents.pool import Documents
+from artificer_provider.engine.retrieval import Retrieval
 from artificer_provider.engine.runner import Runner
 from artificer_provider.engine.store import Store
 
@@ -20,7 +22,11 @@ def make() -> dict[str, Any]:
     with TemporaryDirectory() as scratch:
         store, answerers = Store(Path(scratch) / "engine.sqlite3"), Answerers()
         try:
-            return make_app(store, answerers, Runner(store, answerers)).openapi()
+            retrieval = Retrieval(store, answerers.embedder)
+            documents = Documents(Path(scratch) / "reading")
+            return make_app(
+                store, answerers, Runner(store, answerers, retrieval), documents, retrieval
+            ).openapi()
         finally:
             store.close()
 

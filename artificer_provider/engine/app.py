@@ -14,34 +14,48 @@ from artificer_provider.engine.api.auth import auth_api
 from artificer_provider.engine.api.batch import batch_api
 from artificer_provider.engine.api.docs import docs_api
 from artificer_provider.engine.api.document import make_document, operation_id
+from artificer_provider.engine.api.documents import documents_api
 from artificer_provider.engine.api.health import health_api
 from artificer_provider.engine.api.images import images_api
 from artificer_provider.engine.api.orchestration import orchestration_api
 from artificer_provider.engine.api.outcome import outcome_api
+from artificer_provider.engine.api.projects import projects_api
+from artificer_provider.engine.api.search import search_api
+from artificer_provider.engine.indexing import Indexer
 from artificer_provider.engine.refusals import shape_errors
 from artificer_provider.engine.trpc.mount import add_trpc
+from artificer_provider.engine.trpc.procedures import Rooms
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from artificer_provider.engine.answering.registry import Answerers
+    from artificer_provider.engine.documents.pool import Documents
+    from artificer_provider.engine.retrieval import Retrieval
     from artificer_provider.engine.running import Runs
     from artificer_provider.engine.store import Store
 
 SHUTDOWN_GRACE = 5.0
 
 
-def make_app(store: Store, answerers: Answerers, runner: Runs) -> FastAPI:
-    """Put the paths over a store. All three that it is given end with it."""
+def make_app(
+    store: Store, answerers: Answerers, runner: Runs, documents: Documents, retrieval: Retrieval
+) -> FastAPI:
+    """Put the paths over a store. All that it is given ends with it."""
+    indexer = Indexer(store, answerers.embedder)
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
         await store.write(writes.forget_old_keys)
         await store.write(changes.forget)
         await store.write(key_usage.forget)
+        documents.open()
         await runner.take_up()
+        await indexer.take_up()
         yield
+        await indexer.close()
         await runner.close(SHUTDOWN_GRACE)
+        await documents.close()
         await answerers.close()
         store.close()
 
@@ -59,13 +73,16 @@ def make_app(store: Store, answerers: Answerers, runner: Runs) -> FastAPI:
     for api in (
         batch_api(store, runner, answerers),
         outcome_api(store),
-        orchestration_api(store, answerers),
-        images_api(),
+        orchestration_api(store, answerers, retrieval),
+        images_api(documents, answerers),
+        projects_api(store),
+        documents_api(store, answerers, documents, indexer, retrieval),
+        search_api(store, indexer, retrieval),
         auth_api(),
         health_api(store, answerers),
         docs_api(),
     ):
         app.include_router(api)
-    add_trpc(app, store, answerers, runner)
+    add_trpc(app, Rooms(store, answerers, runner, documents, retrieval, indexer))
     app.openapi = partial(make_document, app)  # type: ignore[method-assign]  # FastAPI's own way to change the document
     return app

@@ -36,6 +36,8 @@ class Plan:
     """What a job needs to be run, and how far it is."""
 
     number: int
+    owner: str
+    project_id: str | None
     phases: list[PhaseConfig]
     concurrency: int
     max_retries: int
@@ -97,8 +99,8 @@ def plan(connection: sqlite3.Connection, job_id: str) -> Plan:
     :raises EngineError: 404 when there is none.
     """
     row = connection.execute(
-        """SELECT number, phases, concurrency, max_retries, doubt_policy, total_items FROM jobs
-           WHERE id = ?""",
+        """SELECT number, owner, project_id, phases, concurrency, max_retries, doubt_policy, total_items
+           FROM jobs WHERE id = ?""",
         (job_id,),
     ).fetchone()
     if row is None:
@@ -109,6 +111,8 @@ def plan(connection: sqlite3.Connection, job_id: str) -> Plan:
     ).fetchall()
     return Plan(
         number=row["number"],
+        owner=row["owner"],
+        project_id=row["project_id"],
         phases=PHASES.validate_json(row["phases"]),
         concurrency=row["concurrency"],
         max_retries=row["max_retries"],

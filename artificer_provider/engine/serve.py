@@ -28,9 +28,11 @@ from artificer_provider.engine.answering.openai import LlmServer
 from artificer_provider.engine.answering.registry import Answerers
 from artificer_provider.engine.app import make_app
 from artificer_provider.engine.data_directory import DataDirectoryError, own
+from artificer_provider.engine.documents.pool import Documents
 from artificer_provider.engine.door import Door
 from artificer_provider.engine.gate import Gate
 from artificer_provider.engine.llm import weights
+from artificer_provider.engine.retrieval import Retrieval
 from artificer_provider.engine.store import DATABASE, Store, UnreadableStoreError, connect
 from artificer_provider.engine.trpc.deployed_http import IDLE_SECONDS
 from artificer_provider.engine.trpc.mount import make_runner
@@ -46,6 +48,9 @@ if TYPE_CHECKING:
 KEEP_ALIVE = 75
 
 CONNECTIONS_GRACE = 3
+
+#: Where documents lie while they are read, under the data directory.
+SCRATCH = "reading"
 
 
 class CannotServeError(Exception):
@@ -134,14 +139,20 @@ def _trusted(networks: Sequence[str]) -> tuple[Network, ...]:
 
 def _any_model(environment: Mapping[str, str]) -> LlmServer | None:
     url = environment.get("ARTIFICER_ENGINE_LLM_URL") or None
+    vision = environment.get("ARTIFICER_ENGINE_VISION_MODEL") or None
     if url is None:
+        if vision is not None:
+            raise CannotServeError(
+                "ARTIFICER_ENGINE_VISION_MODEL is a model of ARTIFICER_ENGINE_LLM_URL, which is not set: set "
+                "it too, or mark a model of the models file with vision = true."
+            )
         return None
     if problem := address_problem(url):
         raise CannotServeError(
             f"ARTIFICER_ENGINE_LLM_URL {problem}; a key is given in ARTIFICER_ENGINE_LLM_KEY."
         )
     model = environment.get("ARTIFICER_ENGINE_LLM_MODEL") or None
-    return LlmServer(url, model, read_key("ARTIFICER_ENGINE_LLM_KEY", environment))
+    return LlmServer(url, model, read_key("ARTIFICER_ENGINE_LLM_KEY", environment), vision=vision)
 
 
 def serve(settings: Settings) -> None:
@@ -171,14 +182,16 @@ def serve(settings: Settings) -> None:
             raise CannotServeError(f"{error}.") from error
         door = Door(store, settings.api_key, settings.trusted)
         held.callback(door.close)
-        runner = make_runner(store, answerers, settings.quirks)
+        retrieval = Retrieval(store, answerers.embedder)
+        runner = make_runner(store, answerers, retrieval, settings.quirks)
+        documents = Documents(settings.data / SCRATCH)
         host, port = listening.getsockname()[:2]
         ready = (
             f"Artificer engine {__version__} on http://{f'[{host}]' if ':' in host else host}:{port} "
             f"(data: {settings.data}, models: {', '.join(answerers.names)})"
         )
         config = uvicorn.Config(
-            Gate(make_app(store, answerers, runner), door),
+            Gate(make_app(store, answerers, runner, documents, retrieval), door),
             log_config=None,
             access_log=False,
             proxy_headers=False,  # it would believe whoever calls from this machine; the gate asks who it is

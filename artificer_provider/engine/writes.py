@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from artificer_provider.client.models.batch import BatchJob, CreateBatchJob
 from artificer_provider.client.states import InDoubt, JobStatus
-from artificer_provider.engine import calls, changes, clock, reads, steps
+from artificer_provider.engine import calls, changes, clock, projects, reads, steps
 from artificer_provider.engine.errors import EngineError
 
 if TYPE_CHECKING:
@@ -43,10 +43,13 @@ def create_job(
     Store a job and its items, running already if it starts by itself, so that no crash can come between.
 
     :param intent: two owners may use the same key, and know nothing of each other.
-    :raises EngineError: 422 when the key came with another body before, 410 when its job was deleted.
+    :raises EngineError: 422 when the key came with another body before or the owner has no such project, 410
+        when its job was deleted.
     """
     if intent is not None and (before := _replay(connection, intent, owner)) is not None:
         return Created(before, replayed=True)
+    if asked.project_id is not None:
+        projects.require(connection, owner, asked.project_id)
     job_id, now = f"job_{secrets.token_urlsafe(16)}", clock.now()
     options = asked.options
     starts = options is None or options.auto_start is not False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import random
 import re
@@ -15,7 +16,13 @@ from pydantic import BaseModel, JsonValue, ValidationError
 from artificer_provider.engine.answering.base import Answer, AnswerError, CutOffError, Score
 from artificer_provider.engine.answering.http import HttpCaller, HttpReply, NoReplyError, NotSentError
 from artificer_provider.engine.answering.tasks import NotATaskError
-from artificer_provider.engine.answering.wording import SCORING, instruction_for, read_score, scoring_request
+from artificer_provider.engine.answering.wording import (
+    DESCRIBING,
+    SCORING,
+    instruction_for,
+    read_score,
+    scoring_request,
+)
 from artificer_provider.engine.errors import Problem
 
 if TYPE_CHECKING:
@@ -46,12 +53,14 @@ class LlmServer:
     :param default: the model that answers where a phase names none; None leaves such phases to others.
     :param key: sent as a bearer token, when there is one.
     :param prices: by model, what it charges; None, and any model that is not here, where that is not known.
+    :param vision: the model that looks at images; None when none of its models does.
     """
 
     url: str
     default: str | None = None
     key: str | None = field(default=None, repr=False)
     prices: Mapping[str, Price | None] = field(default_factory=dict)
+    vision: str | None = None
 
     @property
     def base(self) -> str:
@@ -92,6 +101,7 @@ class PassThrough:
     """Hands each text to one server, and its answer back, with what it cost where prices are known."""
 
     is_deterministic = False
+    is_language_model = True
 
     def __init__(self, server: LlmServer) -> None:
         self._server = server
@@ -147,6 +157,17 @@ class PassThrough:
             )
         return Score(value, reply.cost, reply.tokens)
 
+    async def describe(self, model: str, image: bytes, content_type: str, prompt: str | None) -> Answer:
+        """
+        Have a model look at an image.
+
+        :param prompt: what to say about it; None has it described.
+        :raises AnswerError: when it gives no text, also after the retries.
+        :raises CutOffError: when the connection ends before the reply.
+        """
+        content = await asyncio.to_thread(_look_request, model, image, content_type, prompt or DESCRIBING)
+        return await self._complete(model, content)
+
     async def close(self) -> None:
         """Close the connections."""
         await self._caller.close()
@@ -171,7 +192,11 @@ class PassThrough:
             body["temperature"] = temperature
         if max_tokens is not None:
             body["max_tokens"] = max_tokens
-        reply = await self._post(body)
+        return await self._complete(asked, json.dumps(body).encode())
+
+    async def _complete(self, asked: str, content: bytes) -> Answer:
+        """Send one call, and make an answer of the reply."""
+        reply = await self._post(content)
         try:
             completion = _Completion.model_validate_json(reply.content)
         except ValidationError as error:
@@ -180,16 +205,15 @@ class PassThrough:
             ) from error
         cost = _cost(completion.usage, self._server.prices.get(asked))
         tokens = completion.usage.total_tokens if completion.usage else None
-        content = completion.choices[0].message.content if completion.choices else None
-        if not content or not content.strip():
+        text = completion.choices[0].message.content if completion.choices else None
+        if not text or not text.strip():
             raise AnswerError(
                 f"{asked} at {self._server.base} answered without any text.", cost=cost, tokens=tokens
             )
-        return Answer(content.strip(), completion.model or asked, cost, tokens)
+        return Answer(text.strip(), completion.model or asked, cost, tokens)
 
-    async def _post(self, body: dict[str, JsonValue]) -> HttpReply:
+    async def _post(self, content: bytes) -> HttpReply:
         """Send one call, and again where the server was busy, broken or not reached: a refusal is free."""
-        content = json.dumps(body).encode()
         trouble = ""
         for attempt in range(ATTEMPTS):
             wait = min(MAX_WAIT, 2**attempt) * random.uniform(0.5, 1)  # noqa: S311 - spreads retries, guards nothing
@@ -220,6 +244,23 @@ class PassThrough:
             return frozenset(model.id for model in _Listing.model_validate_json(reply.content).data)
         except (NotSentError, NoReplyError, ValidationError):
             return frozenset()
+
+
+def _look_request(model: str, image: bytes, content_type: str, prompt: str) -> bytes:
+    """Write the call that shows an image; the image, which is long, has nothing to escape."""
+    return b"".join(
+        (
+            b'{"model":',
+            json.dumps(model).encode(),
+            b',"messages":[{"role":"user","content":[{"type":"text","text":',
+            json.dumps(prompt).encode(),
+            b'},{"type":"image_url","image_url":{"url":"data:',
+            content_type.encode(),
+            b";base64,",
+            base64.b64encode(image),
+            b'"}}]}]}',
+        )
+    )
 
 
 def _cost(usage: _Usage | None, price: Price | None) -> float | None:

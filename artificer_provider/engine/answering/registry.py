@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from artificer_provider.engine.answering import minilm
+from artificer_provider.engine.answering.embedding import Embedder
 from artificer_provider.engine.answering.extractive import Extractive, Likeness
 from artificer_provider.engine.answering.models_file import check_together
 from artificer_provider.engine.answering.openai import PassThrough
@@ -29,6 +31,24 @@ class UnknownModelError(Exception):
     """A phase names a model that cannot answer here."""
 
 
+@dataclass(frozen=True)
+class Seeing:
+    """A model that looks at images, and the server that has it."""
+
+    server: PassThrough
+    model: str
+
+    async def describe(self, image: bytes, content_type: str, prompt: str | None) -> Answer:
+        """
+        Say what is in an image.
+
+        :param prompt: what to say about it; None has it described.
+        :raises AnswerError: when there is no answer.
+        :raises CutOffError: when there may be one that did not arrive.
+        """
+        return await self.server.describe(self.model, image, content_type, prompt)
+
+
 class Answerers:
     """
     All that can answer, by the names a phase's ``model`` may give.
@@ -48,7 +68,10 @@ class Answerers:
         small_model: Path | None = None,
     ) -> None:
         self._pool = ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1), "artificer-extractive")
-        kinds: list[Likeness] = [minilm.MiniLM(), TfIdf()] if minilm.is_installed() else [TfIdf()]
+        sentences = minilm.MiniLM() if minilm.is_installed() else None
+        #: What search finds meaning with; None without the extra ``engine-models``.
+        self.embedder = Embedder(sentences, self._pool) if sentences else None
+        kinds: list[Likeness] = [*([sentences] if sentences else []), TfIdf()]
         found = [Extractive(kind, self._pool) for kind in kinds]
         self._small = [SmolLm(small_model)] if small_model else []
         self._here: Mapping[str, Answerer] = {
@@ -61,6 +84,11 @@ class Answerers:
         self._servers = [PassThrough(server) for server in servers]
         self._any_model = PassThrough(any_model) if any_model else None
         self._theirs = {name: server for server in self._servers for name in server.names}
+        sighted = [*zip(servers, self._servers, strict=True)]
+        if any_model and self._any_model:
+            sighted.append((any_model, self._any_model))
+        #: Who looks at images: the first model that is said to; None when there is none.
+        self.seeing = next((Seeing(there, said.vision) for said, there in sighted if said.vision), None)
         self.default = next((server.default for server in everywhere if server.default), "extractive")
 
     @property
@@ -72,9 +100,12 @@ class Answerers:
     async def problems(self, phase: PhaseConfig) -> list[Problem]:
         """Say what in a phase nobody here can carry out; paths are relative to the phase."""
         try:
-            return await self.of(phase).problems(phase)
+            problems = await self.of(phase).problems(phase)
         except UnknownModelError as error:
-            return [Problem("model", str(error))]
+            problems = [Problem("model", str(error))]
+        if phase.use_rag and self.embedder is None:
+            problems.append(Problem("useRAG", "needs a model that finds meaning: install 'engine-models'."))
+        return problems
 
     def of(self, phase: PhaseConfig) -> Answerer:
         """

@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import models_json_schema
 
-from artificer_provider.client.models import batch, images, orchestration
+from artificer_provider.client.models import batch, images, orchestration, projects, search
 from artificer_provider.client.models._base import wire_name
 from artificer_provider.engine.api.replies import BODY_REFUSALS, SCHEMAS
 from artificer_provider.engine.scopes import scope_needed
@@ -31,6 +31,15 @@ BODIES: Final[tuple[type[Payload], ...]] = (
     images.AnalyzeImage,
     images.ProcessPdf,
     images.CheckPdf,
+    projects.CreateProject,
+    projects.UpdateProject,
+    projects.AssociateConversation,
+    projects.UploadDocument,
+    projects.SearchProject,
+    projects.UpdateDocument,
+    projects.ProposeDocumentUpdate,
+    search.SearchDocuments,
+    search.ReindexDocument,
 )
 
 _DESCRIPTION: Final = (
@@ -42,8 +51,11 @@ _DESCRIPTION: Final = (
 _TAGS: Final = {
     "batch": "Jobs: items that go through phases, without anybody waiting on a connection.",
     "orchestration": "One text, answered at once.",
-    "images": "Images and PDFs. The embedded engine reads none.",
     "auth": "Who the engine takes the caller for.",
+    "images": "Text out of images and PDFs.",
+    "projects": "Projects: documents, and conversations about them.",
+    "documents": "The documents of projects, found by what they mean.",
+    "search": "Search over the passages of documents, and how much of them is indexed.",
     "health": "How the engine is.",
 }
 #: What the gate before all operations refuses, and what any of them can come to.
@@ -54,7 +66,10 @@ _EVERYWHERE: Final = {
         "The key lacks the scope, or does not go from here. Or a keyless engine was called by another name.",
     ),
     "500": ("InternalError", "The engine failed; its log has the reason under the request id."),
-    "503": ("Unavailable", "The engine cannot use its database now, for want of room, say."),
+    "503": (
+        "Unavailable",
+        "The engine cannot use its database now, or has not what this takes (OCR, a model that sees).",
+    ),
 }
 #: What it refuses where it asks for a key.
 _OF_KEYS: Final = {
@@ -156,7 +171,10 @@ def _refusals() -> dict[str, Any]:
         name: {"description": description, "headers": {**_REQUEST_ID, **_LIMITS}, "content": _REFUSAL}
         for name, description in _SHARED.values()
     }
-    replies["Unavailable"]["headers"]["Retry-After"] = _SECONDS
+    replies["Unavailable"]["headers"]["Retry-After"] = {
+        "description": "Seconds after which to send it again; not there where waiting does not help.",
+        "schema": {"type": "integer"},
+    }
     replies["TooManyCalls"]["headers"]["Retry-After"] = _SECONDS
     replies["Unauthorized"]["headers"] = {**_REQUEST_ID, "WWW-Authenticate": _SCHEME}
     return replies

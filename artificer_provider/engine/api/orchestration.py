@@ -36,6 +36,7 @@ from artificer_provider.engine.payloads import read_payload
 
 if TYPE_CHECKING:
     from artificer_provider.engine.answering.registry import Answerers
+    from artificer_provider.engine.retrieval import Retrieval
     from artificer_provider.engine.store import Store
 
 _MODEL_REFUSALS = {502: "The model gave no answer; the message says why. Nothing is answered in its place."}
@@ -50,21 +51,21 @@ class DecisionsPage(BaseModel):
     conversation_id: Annotated[str | None, Field(description="Only decisions in this conversation.")] = None
 
 
-def orchestration_api(store: Store, answerers: Answerers) -> APIRouter:
+def orchestration_api(store: Store, answerers: Answerers, retrieval: Retrieval) -> APIRouter:
     """Put the paths over a store."""
     api = APIRouter(prefix="/api/orchestration", tags=["orchestration"])
-    _add_questions(api, store, answerers)
+    _add_questions(api, store, answerers, retrieval)
     _add_conversation(api)
     _add_analytics(api, store)
     return api
 
 
-def _add_questions(api: APIRouter, store: Store, answerers: Answerers) -> None:
+def _add_questions(api: APIRouter, store: Store, answerers: Answerers, retrieval: Retrieval) -> None:
     @api.post(
         "/execute",
         summary="Answer one query",
         description="A language model is given the query as it stands; `taskType` says what an extractive "
-        "one does with it.",
+        "one does with it. With `useRAG` a language model is given passages of the project's documents too.",
         responses={
             **gives(ChainExecutionResult, "The answer, who gave it and what it took."),
             **refuses(BODY_REFUSALS, _MODEL_REFUSALS),
@@ -76,7 +77,7 @@ def _add_questions(api: APIRouter, store: Store, answerers: Answerers) -> None:
     )
     async def execute_query(request: Request, caller: By) -> Response:
         asked = read_payload(await read_body(request), ChainExecutionRequest)
-        return json_reply(await orchestration.execute(asked, answerers, store, owner=caller.owner))
+        return json_reply(await orchestration.execute(asked, answerers, store, retrieval, owner=caller.owner))
 
     @api.post(
         "/process-text",

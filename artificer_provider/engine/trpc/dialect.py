@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from artificer_provider.engine.trpc import auth, batch, orchestration, shapes
-from artificer_provider.engine.trpc.errors import Code, RefusedError
-from artificer_provider.engine.trpc.procedures import Kind, Procedure, protected
+from artificer_provider.engine.trpc import auth, batch, images, orchestration, projects, search, shapes
 
 if TYPE_CHECKING:
-    from artificer_provider.engine.trpc.envelope import Value
-    from artificer_provider.engine.trpc.procedures import Call, Rooms
+    from artificer_provider.engine.trpc.procedures import Procedure, Rooms
     from artificer_provider.engine.trpc.shapes import Look
 
 
@@ -20,17 +17,11 @@ def procedures(rooms: Rooms, look: Look = shapes.as_it_is) -> dict[str, Procedur
 
     :param look: how the rows of a job's items look on the wire.
     """
-    unread = protected(_read_no_documents)
     return {
         **auth.procedures(),
         **batch.procedures(rooms, look),
         **orchestration.procedures(rooms),
-        "images.extractTextFromImage": Procedure(Kind.MUTATION, unread),
-        "images.analyzeImage": Procedure(Kind.MUTATION, unread),
-        "images.processPdf": Procedure(Kind.MUTATION, unread),
-        "images.checkPdfNeedsOCR": Procedure(Kind.QUERY, unread),
+        **projects.procedures(rooms),
+        **search.procedures(rooms),
+        **images.procedures(rooms),
     }
-
-
-async def _read_no_documents(_: Call) -> Value:
-    raise RefusedError(Code.NOT_IMPLEMENTED, "This engine reads no documents yet")

@@ -34,6 +34,8 @@ class Code(Enum):
     INTERNAL_SERVER_ERROR = (500, -32603)
     NOT_IMPLEMENTED = (501, -32603)
     BAD_GATEWAY = (502, -32603)
+    SERVICE_UNAVAILABLE = (503, -32603)
+    GATEWAY_TIMEOUT = (504, -32603)
 
     @property
     def status(self) -> int:

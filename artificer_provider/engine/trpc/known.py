@@ -28,6 +28,11 @@ _CHAIN_PHASE: Mapping[str, Known] = {
     "temperature": "number",
 }
 
+_ONE_PROJECT: Mapping[str, Known] = {"id": "string"}
+_IN_PROJECT: Mapping[str, Known] = {"projectId": "string"}
+_ONE_DOCUMENT: Mapping[str, Known] = {"documentId": "string"}
+_PROJECT: Mapping[str, Known] = {"name": "string", "description": "string", "settings": "object"}
+
 FIELDS: Mapping[str, Known] = {
     "batch.createJob": {
         "name": "string",
@@ -49,6 +54,38 @@ FIELDS: Mapping[str, Known] = {
     "orchestration.processText": {"text": "string", "chainConfig": {"phases": [_CHAIN_PHASE]}},
     "orchestration.getRoutingAnalytics": {"limit": "number", "conversationId": "string"},
     "orchestration.chainChat": {"content": "string", "conversationId": "string"},
+    "projects.create": _PROJECT,
+    "projects.getById": _ONE_PROJECT,
+    "projects.update": {**_ONE_PROJECT, "data": _PROJECT},
+    "projects.delete": _ONE_PROJECT,
+    "projects.associateConversation": {**_IN_PROJECT, "conversationId": "string"},
+    "projects.getConversations": _IN_PROJECT,
+    "projects.uploadDocument": {
+        **_IN_PROJECT,
+        "filename": "string",
+        "content": "string",
+        "contentType": "string",
+    },
+    "projects.getDocuments": _IN_PROJECT,
+    "projects.getDocument": _ONE_DOCUMENT,
+    "projects.searchDocuments": {**_IN_PROJECT, "query": "string", "limit": "number"},
+    "projects.updateDocument": {**_ONE_DOCUMENT, "content": "string", "reason": "string"},
+    "projects.proposeDocumentUpdate": {
+        **_ONE_DOCUMENT,
+        "conversationContext": "string",
+        "userRequest": "string",
+    },
+    "projects.deleteDocument": _ONE_DOCUMENT,
+    "projects.getDocumentStats": _IN_PROJECT,
+    "search.searchDocuments": {
+        **_IN_PROJECT,
+        "query": "string",
+        "limit": "number",
+        "minScore": "number",
+        "documentIds": ["string"],
+    },
+    "search.getEmbeddingStats": _IN_PROJECT,
+    "search.reindexDocument": _ONE_DOCUMENT,
 }
 
 

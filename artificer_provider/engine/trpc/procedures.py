@@ -16,6 +16,10 @@ from artificer_provider.engine.trpc.issues import issues, mistyped
 if TYPE_CHECKING:
     from artificer_provider.engine.answering.registry import Answerers
     from artificer_provider.engine.callers import Caller
+    from artificer_provider.engine.documents.bodies import DocumentField, Upload
+    from artificer_provider.engine.documents.pool import Documents
+    from artificer_provider.engine.indexing import Indexer
+    from artificer_provider.engine.retrieval import Retrieval
     from artificer_provider.engine.running import Runs
     from artificer_provider.engine.store import Store
 
@@ -46,6 +50,7 @@ class Call:
     :param user_agent: who calls, as far as a caller says.
     :param caller: whose rows it sees, and what it may do.
     :param admit: lets the caller do this; raises ``EngineError`` when he may not.
+    :param upload: the document of its input, where it has one; in ``value`` stands an empty text for it.
     :param reply_headers: headers that the reply will carry; a procedure may add to them.
     """
 
@@ -54,6 +59,7 @@ class Call:
     user_agent: str
     caller: Caller
     admit: Callable[[], None]
+    upload: Upload | None = None
     reply_headers: dict[str, str] = field(default_factory=dict[str, str])
 
 
@@ -66,10 +72,12 @@ class Procedure:
     Something a caller can ask for by name.
 
     :param answer: carries a call out; raises ``RefusedError`` or ``EngineError`` when it does not.
+    :param document: the field of its input that is a document; its work ends with the caller's connection.
     """
 
     kind: Kind
     answer: Answer
+    document: DocumentField | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +87,9 @@ class Rooms:
     store: Store
     answerers: Answerers
     runner: Runs
+    documents: Documents
+    retrieval: Retrieval
+    indexer: Indexer
 
 
 def protected(answer: Answer) -> Answer:
