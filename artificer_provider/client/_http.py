@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from abc import abstractmethod
+from contextlib import aclosing
 from copy import copy
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
 from artificer_provider.client._core import (
     AsyncClient,
     Client,
+    EventsOf,
     Flow,
     Many,
     PagesOf,
@@ -21,12 +23,14 @@ from artificer_provider.client._core import (
     Work,
 )
 from artificer_provider.client._line import Line
+from artificer_provider.client._listening import Listening
 from artificer_provider.client._retry import Outcome, Patience, RowStream, attempts
 from artificer_provider.client._settings import Options, Seconds, address
-from artificer_provider.client._transport import AsyncPools, Call, Pools
+from artificer_provider.client._transport import AsyncPools, Call, Pools, line_reader
 from artificer_provider.client.dialects.detect import detect, detecting
 from artificer_provider.client.errors import ArtificerConnectionError, ArtificerError
 from artificer_provider.client.resources import Resources
+from artificer_provider.client.streams import AsyncEventStream, EventStream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
@@ -137,6 +141,11 @@ class Artificer(_Made["httpx.Client", Pools], Resources[Client], Client):
             yield from found
             page = page.after(found)
 
+    def listen(self, events: EventsOf[T]) -> EventStream[T]:
+        """Iterate over an answer while it is made."""
+        listening = Listening(events)
+        return EventStream(self._told(listening), listening)
+
     def close(self) -> None:
         """Close the connections, which clients made by :meth:`with_options` use too."""
         self._pools.close()
@@ -182,6 +191,26 @@ class Artificer(_Made["httpx.Client", Pools], Resources[Client], Client):
                     return
             except ArtificerError as error:
                 pause = stream.wait(error)
+            _sleep(pause)
+
+    def _told(self, listening: Listening[T]) -> Generator[T]:
+        patience = self._begin()
+        wire = listening.ask(self._dialect(listening.request, patience), patience)
+        while True:
+            call = self._call(listening.request, wire, patience)
+            try:
+                with self._pools.open(call) as response:
+                    if not response.is_success:
+                        raise listening.refusal(self._pools.read(call, response))
+                    listening.begin(response.headers, line_reader())
+                    for piece in self._pools.pieces(call, response):
+                        yield from listening.feed(piece)
+                        if listening.over:
+                            return
+                    yield from listening.finish()
+                    return
+            except ArtificerError as error:
+                pause = listening.wait(error)
             _sleep(pause)
 
 
@@ -232,6 +261,11 @@ class AsyncArtificer(_Made["httpx.AsyncClient", AsyncPools], Resources[AsyncClie
                 yield one
             page = page.after(found)
 
+    def listen(self, events: EventsOf[T]) -> AsyncEventStream[T]:
+        """Iterate over an answer while it is made. It takes no turn from the calls: its reader makes some."""
+        listening = Listening(events)
+        return AsyncEventStream(self._told(listening), listening)
+
     async def aclose(self) -> None:
         """Close the connections, which clients made by :meth:`with_options` use too."""
         await self._pools.aclose()
@@ -279,6 +313,31 @@ class AsyncArtificer(_Made["httpx.AsyncClient", AsyncPools], Resources[AsyncClie
                     return
             except ArtificerError as error:
                 pause = stream.wait(error)
+            await _asleep(pause)
+
+    async def _told(self, listening: Listening[T]) -> AsyncGenerator[T]:
+        patience = self._begin()
+        wire = listening.ask(await self._dialect(listening.request, patience), patience)
+        while True:
+            call = self._call(listening.request, wire, patience)
+            try:
+                async with (
+                    self._pools.open(call) as response,
+                    aclosing(self._pools.pieces(call, response)) as pieces,
+                ):
+                    if not response.is_success:
+                        raise listening.refusal(await self._pools.read(call, response))
+                    listening.begin(response.headers, line_reader())
+                    async for piece in pieces:
+                        for one in listening.feed(piece):
+                            yield one
+                        if listening.over:
+                            return
+                    for one in listening.finish():
+                        yield one
+                    return
+            except ArtificerError as error:
+                pause = listening.wait(error)
             await _asleep(pause)
 
 

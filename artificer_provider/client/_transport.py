@@ -1,11 +1,12 @@
-"""Connections: pools, timeouts, what goes over them and what can happen. The only importer of httpx."""
+"""Connections: pools, timeouts, what goes over, what can fail. The only importer of httpx and httpx-sse."""
 
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 import time
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import httpx
 
 from artificer_provider.client._core import Repeat
 from artificer_provider.client._line import kept_for
+from artificer_provider.client._retry import over
 from artificer_provider.client.dialects.wire import Body, WireReply
 from artificer_provider.client.errors import (
     ArtificerConnectionError,
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Iterator
 
     from artificer_provider.client._core import Request
+    from artificer_provider.client._events import LineReader
     from artificer_provider.client._line import Line
     from artificer_provider.client._retry import Patience
     from artificer_provider.client._settings import Options
@@ -213,6 +216,22 @@ class Pools:
             call.grow(body, piece)
         return _reply(response, body)
 
+    def pieces(self, call: Call, response: httpx.Response) -> Generator[bytes]:
+        """
+        Give the body piece by piece, each as soon as it is there.
+
+        :raises ArtificerTimeoutError: at the deadline, also when nothing comes.
+        """
+        with _hung_up_at_the_deadline(call, response):
+            try:
+                for piece in response.iter_bytes():
+                    call.patience.check(call.request)
+                    yield piece
+            except httpx.HTTPError:
+                call.patience.check(call.request)
+                raise
+        call.patience.check(call.request)
+
     def close(self) -> None:
         """Close them all, but for those of a client that was given."""
         with self.lock:
@@ -285,6 +304,25 @@ class AsyncPools:
             call.grow(body, piece)
         return _reply(response, body)
 
+    async def pieces(self, call: Call, response: httpx.Response) -> AsyncGenerator[bytes]:
+        """
+        Give the body piece by piece, each as soon as it is there.
+
+        :raises ArtificerTimeoutError: at the deadline, also when nothing comes.
+        """
+        import asyncio
+
+        pieces = response.aiter_bytes()
+        while True:
+            try:
+                async with asyncio.timeout(call.patience.left()):
+                    piece = await anext(pieces)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                raise over(call.request) from None
+            yield piece
+
     async def aclose(self) -> None:
         """Close them all, but for those of a client that was given."""
         while self._made:
@@ -309,6 +347,36 @@ class AsyncPools:
     @cached_property
     def _tls(self) -> ssl.SSLContext:
         return httpx.create_ssl_context()
+
+
+def line_reader() -> LineReader:
+    """Make what reads the lines of server-sent events."""
+    # Imported for the first stream. No name of the package itself leads to it.
+    from httpx_sse._decoders import SSEDecoder  # pyright: ignore[reportPrivateUsage]
+
+    return SSEDecoder().decode
+
+
+@contextmanager
+def _hung_up_at_the_deadline(call: Call, response: httpx.Response) -> Generator[None]:
+    """Hang up when a call has no time left: a read that nothing comes to can be ended in no other way."""
+    left = call.patience.left()
+    stream = response.extensions.get("network_stream")
+    if left is None or stream is None:
+        yield
+        return
+
+    def hang_up() -> None:
+        with suppress(OSError):  # it is closed already
+            stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(left, hang_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 async def _awaited(pieces: Iterator[bytes]) -> AsyncGenerator[bytes]:

@@ -9,6 +9,7 @@ from artificer_provider.client._core import C
 
 if TYPE_CHECKING:
     from artificer_provider.client.resources.batch import Batch
+    from artificer_provider.client.resources.chat import Chat
     from artificer_provider.client.resources.images import Images
     from artificer_provider.client.resources.orchestration import Orchestration
 
@@ -22,6 +23,13 @@ class Resources(Generic[C]):
         from artificer_provider.client.resources.batch import Batch
 
         return Batch(cast("C", self))
+
+    @cached_property
+    def chat(self) -> Chat[C]:
+        """Messages to conversations, and their answers."""
+        from artificer_provider.client.resources.chat import Chat
+
+        return Chat(cast("C", self))
 
     @cached_property
     def images(self) -> Images[C]:

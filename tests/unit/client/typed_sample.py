@@ -18,6 +18,8 @@ from artificer_provider.client.errors import (
     NotFoundError,
     RateLimitError,
     StatusError,
+    StreamCutError,
+    StreamError,
     WaitTimeoutError,
 )
 from artificer_provider.client.models.batch import (
@@ -30,16 +32,19 @@ from artificer_provider.client.models.batch import (
     JobChanges,
     PhaseConfig,
 )
+from artificer_provider.client.models.chat import ChatChunk
 from artificer_provider.client.models.health import Health
 from artificer_provider.client.models.images import ImageAnalysis, OcrResult, PdfCheck, PdfProcessingResult
 from artificer_provider.client.models.orchestration import (
     ChainExecutionResult,
     ChainMessage,
+    ChainProgress,
     PhaseAnswer,
     ProcessedText,
     RoutingAnalytics,
 )
 from artificer_provider.client.states import ItemStatus, JobStatus
+from artificer_provider.client.streams import AsyncEventStream, EventStream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -169,3 +174,34 @@ async def use_async(client: AsyncArtificer) -> None:
     assert_type(await client.orchestration.chain("text", [{"name": "p"}]), list[PhaseAnswer])
     assert_type(await client.orchestration.get_analytics(), RoutingAnalytics)
     await client.aclose()
+
+
+def stream(client: Artificer) -> None:
+    answer = client.chat.stream("c", "Hello", use_rag=False)
+    assert_type(answer, EventStream[ChatChunk])
+    for chunk in answer:
+        assert_type(chunk, ChatChunk)
+        assert_type(chunk.metadata.message_id, str | None)
+    assert_type(answer.text, str)
+    with client.orchestration.stream("c", "Hello") as steps:
+        assert_type(steps, EventStream[ChainProgress])
+        assert_type(next(steps), ChainProgress)
+    try:
+        list(client.chat.stream("c", "Hello"))
+    except StreamCutError as error:
+        assert_type(error.text, str)
+    except StreamError as error:
+        assert_type(error.events, int)
+        assert_type(error.reason, str)
+        assert_type(error.begun, bool)
+
+
+async def stream_async(client: AsyncArtificer) -> None:
+    answer = client.chat.stream("c", "Hello")
+    assert_type(answer, AsyncEventStream[ChatChunk])
+    async for chunk in answer:
+        assert_type(chunk, ChatChunk)
+    assert_type(answer.text, str)
+    async with client.orchestration.stream("c", "Hello") as steps:
+        assert_type(steps, AsyncEventStream[ChainProgress])
+        assert_type(await anext(steps), ChainProgress)
