@@ -50,18 +50,22 @@ class Events:
         self._after_cr = piece.endswith(b"\r") or (self._after_cr and not piece)
         *ended, begun = _BREAK.split(rest)
         for line in ended:
-            self._line += line
-            yield from self._end_line()
+            event = self._end_line(line)
+            if event is not None:
+                yield event
         self._line += begun
 
     def finish(self) -> Iterator[ServerSentEvent]:
         """Give the event that only the end of the reply ends, though a strict reader would drop it."""
-        yield from self._end_line()
-        yield from self._end_line()
+        for event in (self._end_line(), self._end_line()):
+            if event is not None:
+                yield event
 
-    def _end_line(self) -> Iterator[ServerSentEvent]:
-        line = bytes(self._line)
-        self._line.clear()
+    def _end_line(self, ending: bytes = b"") -> ServerSentEvent | None:
+        line = ending
+        if self._line:
+            line = bytes(self._line) + ending
+            self._line.clear()
         if self._is_first:
             line = line.removeprefix(_BOM)
             self._is_first = False
@@ -70,6 +74,4 @@ class Events:
         elif not line.startswith(b":"):
             self._lines_size += len(line)
         # No character of UTF-8 has a line break in it, so that a line can be decoded on its own.
-        event = self._read(line.decode(errors="replace"))
-        if event is not None:
-            yield event
+        return self._read(line.decode(errors="replace"))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-import socket
 import threading
 import time
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from artificer_provider.client._core import Repeat
+from artificer_provider.client._deadline import hung_up_after
 from artificer_provider.client._line import kept_for
 from artificer_provider.client._retry import over
 from artificer_provider.client.dialects.wire import Body, WireReply
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import asyncio
     import ssl
     from collections.abc import AsyncGenerator, Generator, Iterator
+    from types import TracebackType
 
     from artificer_provider.client._core import Request
     from artificer_provider.client._events import LineReader
@@ -44,6 +45,9 @@ MAX_CONNECTIONS = 100
 MAX_IN_FLIGHT = 32
 # A call that must not be sent twice gets a connection of its own: one that idled could be dead already.
 _NEVER_IDLE = 0.0
+
+#: The key must not follow to another host.
+FOLLOW = False
 
 # Exceptions that prove that not a byte of the call was sent.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
@@ -86,7 +90,6 @@ class Call:
             "url": self._url(),
             "headers": headers,
             "timeout": httpx.Timeout(min(self._options.timeout, most), read=read, pool=left),
-            "follow_redirects": False,  # the key must not follow to another host
         }
 
     def _url(self) -> httpx.URL:
@@ -174,12 +177,13 @@ def _limits(idle: float) -> httpx.Limits:
     """
     Bound a pool.
 
+    Where no connection idles, none is shared, and a stream holds one as long as its reader likes: no call
+    waits for that.
+
     :param idle: seconds that a connection may idle before it is given up.
     """
-    kept = MAX_IN_FLIGHT if idle else 0
-    return httpx.Limits(
-        max_connections=MAX_CONNECTIONS, max_keepalive_connections=kept, keepalive_expiry=idle
-    )
+    most, kept = (MAX_CONNECTIONS, MAX_IN_FLIGHT) if idle else (None, 0)
+    return httpx.Limits(max_connections=most, max_keepalive_connections=kept, keepalive_expiry=idle)
 
 
 class Pools:
@@ -198,7 +202,8 @@ class Pools:
             time.sleep(pause)
         begun = time.monotonic()
         try:
-            with self._of(call).stream(**call.arguments(), content=call.content()) as response:
+            arguments = {**call.arguments(), "content": call.content()}
+            with self._of(call).stream(**arguments, follow_redirects=FOLLOW) as response:
                 call.heard(response, begun)
                 yield response
         except httpx.HTTPError as error:
@@ -222,7 +227,8 @@ class Pools:
 
         :raises ArtificerTimeoutError: at the deadline, also when nothing comes.
         """
-        with _hung_up_at_the_deadline(call, response):
+        stream = response.extensions.get("network_stream")  # none where a client of one's own has no sockets
+        with hung_up_after(call.patience.left(), stream and stream.get_extra_info("socket")):
             try:
                 for piece in response.iter_bytes():
                     call.patience.check(call.request)
@@ -274,23 +280,9 @@ class AsyncPools:
 
         return asyncio.Semaphore(MAX_IN_FLIGHT)
 
-    @asynccontextmanager
-    async def open(self, call: Call) -> AsyncGenerator[httpx.Response]:
+    def open(self, call: Call) -> _Opening:
         """Send a call, and give its reply while the body is still to come."""
-        if pause := call.turn():
-            import asyncio
-
-            await asyncio.sleep(pause)
-        content = call.content()
-        body = content if content is None or isinstance(content, bytes) else _awaited(content)
-        pool = await self._of(call)
-        begun = time.monotonic()
-        try:
-            async with pool.stream(**call.arguments(), content=body) as response:
-                call.heard(response, begun)
-                yield response
-        except httpx.HTTPError as error:
-            raise call.lost(error) from error
+        return _Opening(self, call)
 
     async def whole(self, call: Call) -> WireReply:
         """Send a call, and give its whole reply."""
@@ -328,7 +320,8 @@ class AsyncPools:
         while self._made:
             await self._made.popitem()[1].aclose()
 
-    async def _of(self, call: Call) -> httpx.AsyncClient:
+    async def of(self, call: Call) -> httpx.AsyncClient:
+        """Give the pool that a call goes over."""
         if self._given is not None:
             return self._given
         idle = call.may_idle
@@ -357,26 +350,45 @@ def line_reader() -> LineReader:
     return SSEDecoder().decode
 
 
-@contextmanager
-def _hung_up_at_the_deadline(call: Call, response: httpx.Response) -> Generator[None]:
-    """Hang up when a call has no time left: a read that nothing comes to can be ended in no other way."""
-    left = call.patience.left()
-    stream = response.extensions.get("network_stream")
-    if left is None or stream is None:
-        yield
-        return
+class _Opening:
+    """
+    A reply while it is read.
 
-    def hang_up() -> None:
-        with suppress(OSError):  # it is closed already
-            stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+    No generator: a loop that ends closes all that are left, and one would find another closed under it.
+    """
 
-    timer = threading.Timer(left, hang_up)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
+    def __init__(self, pools: AsyncPools, call: Call) -> None:
+        self._pools = pools
+        self._call = call
+
+    async def __aenter__(self) -> httpx.Response:
+        call = self._call
+        if pause := call.turn():
+            import asyncio
+
+            await asyncio.sleep(pause)
+        content = call.content()
+        body = content if content is None or isinstance(content, bytes) else _awaited(content)
+        pool = await self._pools.of(call)
+        request = pool.build_request(**call.arguments(), content=body)
+        begun = time.monotonic()
+        try:
+            self._response = await pool.send(request, stream=True, follow_redirects=FOLLOW)
+        except httpx.HTTPError as error:
+            raise call.lost(error) from error
+        try:
+            call.heard(self._response, begun)
+        except ReplyError:
+            await self._response.aclose()
+            raise
+        return self._response
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._response.aclose()
+        if isinstance(error, httpx.HTTPError):
+            raise self._call.lost(error) from error
 
 
 async def _awaited(pieces: Iterator[bytes]) -> AsyncGenerator[bytes]:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import pytest
 from jsonschema import Draft202012Validator
 
-from artificer_provider.client._core import Client, Flow, Many, PagesOf, Request, RowsOf, Then
+from artificer_provider.client._core import Client, EventsOf, Flow, Many, PagesOf, Request, RowsOf, Then
+from artificer_provider.client._listening import Listening
 from artificer_provider.client.dialects.rest import RestDialect
 from artificer_provider.client.dialects.wire import Body, WireRequest
 from artificer_provider.client.resources import Resources
 from artificer_provider.client.states import JobStatus
+from artificer_provider.client.streams import EventStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,6 +51,10 @@ class Recorder(Resources[Client], Client):
         elif isinstance(many, RowsOf):
             self.send(many.at(many.offset))
         yield from ()
+
+    def listen(self, events: EventsOf[T]) -> EventStream[T]:
+        self.send(events.request)
+        return EventStream((one for one in ()), Listening(events))
 
 
 ITEMS, PHASES = (
