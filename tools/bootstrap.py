@@ -50,7 +50,11 @@ COVERED = (
     "--cov-fail-under=95",
 )
 
-BENCHMARKS = ("tests/benchmarks/bench_client.py", "tests/benchmarks/bench_engine.py")
+BENCHMARKS = (
+    "tests/benchmarks/bench_client.py",
+    "tests/benchmarks/bench_stream.py",
+    "tests/benchmarks/bench_engine.py",
+)
 
 LOCK = (
     "pip compile pyproject.toml --all-extras --group dev --output-file requirements.lock --quiet "

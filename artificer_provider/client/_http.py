@@ -197,12 +197,12 @@ class Artificer(_Made["httpx.Client", Pools], Resources[Client], Client):
         patience = self._begin()
         wire = listening.ask(self._dialect(listening.request, patience), patience)
         while True:
-            call = self._call(listening.request, wire, patience)
+            call, read = self._call(listening.request, wire, patience), line_reader()
             try:
                 with self._pools.open(call) as response:
                     if not response.is_success:
                         raise listening.refusal(self._pools.read(call, response))
-                    listening.begin(response.headers, line_reader())
+                    listening.begin(response.headers, read)
                     for piece in self._pools.pieces(call, response):
                         yield from listening.feed(piece)
                         if listening.over:
@@ -319,7 +319,7 @@ class AsyncArtificer(_Made["httpx.AsyncClient", AsyncPools], Resources[AsyncClie
         patience = self._begin()
         wire = listening.ask(await self._dialect(listening.request, patience), patience)
         while True:
-            call = self._call(listening.request, wire, patience)
+            call, read = self._call(listening.request, wire, patience), line_reader()
             try:
                 async with (
                     self._pools.open(call) as response,
@@ -327,7 +327,7 @@ class AsyncArtificer(_Made["httpx.AsyncClient", AsyncPools], Resources[AsyncClie
                 ):
                     if not response.is_success:
                         raise listening.refusal(await self._pools.read(call, response))
-                    listening.begin(response.headers, line_reader())
+                    listening.begin(response.headers, read)
                     async for piece in pieces:
                         for one in listening.feed(piece):
                             yield one

@@ -79,6 +79,7 @@ class Listening(Generic[T]):
         """Write the call."""
         self._dialect = dialect
         self._patience = patience
+        self._validate = adapter(self.request.into).validate_json  # not while the first event waits for it
         return dialect.encode(self.request)
 
     def refusal(self, reply: WireReply) -> ArtificerError:
@@ -115,7 +116,7 @@ class Listening(Generic[T]):
         """
         self._check_type(b"")
         # An event that nothing but the end of the body ends may be half of one; JSON tells.
-        yield from self._told(event for event in self._events.finish() if _is_json(event.data))
+        yield from self._told(one for one in self._events.finish() if _parsed(one.data) is not None)
         if not self.over:
             raise self._cut("the stream ended before the engine said that the answer is complete")
 
@@ -150,19 +151,15 @@ class Listening(Generic[T]):
 
     def _read(self, data: str) -> T:
         """Read what one event tells, and add it to the text."""
-        from pydantic import ValidationError
-        from pydantic_core import from_json
-
+        # Few events have the word in them at all, and none is parsed twice for it but those.
+        if '"error"' in data and _error_in(data):
+            raise self._refused(_words(data))
         try:
-            said = from_json(data)
-            if _is_dict(said) and said.get("error"):
-                raise self._refused(_words(data))
-            told = adapter(self.request.into).validate_python(said)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            raise self._garbled(f"{place_of(first['loc']) or 'all of it'}: {first['msg']}", data) from None
+            told = self._validate(data)
         except ValueError as error:
-            raise self._garbled(str(error), data) from None
+            raise self._broken(
+                f"event {self._count} is none of the engine's API ({_reason(error)}): {data[:SHOWN_CHARS]!r}"
+            ) from None
         self._add(told)
         return told
 
@@ -208,11 +205,6 @@ class Listening(Generic[T]):
             return status_error(self.request, reply, Refusal(reason), NotFoundError)
         return self._broken(f"the engine broke the stream off: {reason}", reason)
 
-    def _garbled(self, why: str, data: str) -> StreamError:
-        return self._broken(
-            f"event {self._count} is none of the engine's API ({why}): {data[:SHOWN_CHARS]!r}"
-        )
-
     def _broken(self, what: str, reason: str = "") -> StreamError:
         return self._error(StreamError, what, reason)
 
@@ -233,25 +225,34 @@ class Listening(Generic[T]):
 
 def _words(data: str) -> str:
     """Take what an engine says from an event that is about an error, whatever its shape."""
-    from pydantic_core import from_json
-
-    try:
-        said = from_json(data)
-    except ValueError:
-        return data[:KEPT_CHARS]
-    error = said.get("error") if _is_dict(said) else said
+    said = _parsed(data)
+    error = data if said is None else said.get("error") if _is_dict(said) else said
     message = error.get("message") if _is_dict(error) else error
     return str(message or "it gave no reason")[:KEPT_CHARS]
 
 
-def _is_json(data: str) -> bool:
+def _reason(error: ValueError) -> str:
+    from pydantic import ValidationError
+
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors(include_url=False, include_input=False)[0]
+    return f"{place_of(first['loc']) or 'all of it'}: {first['msg']}"
+
+
+def _error_in(data: str) -> bool:
+    said = _parsed(data)
+    return _is_dict(said) and bool(said.get("error"))
+
+
+def _parsed(data: str) -> object:
+    """Parse JSON; None when it is none."""
     from pydantic_core import from_json
 
     try:
-        from_json(data)
+        return from_json(data)
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def _is_dict(value: object) -> TypeGuard[dict[str, Any]]:

@@ -174,14 +174,8 @@ class Call:
 
 
 def _limits(idle: float) -> httpx.Limits:
-    """
-    Bound a pool.
-
-    Where no connection idles, none is shared, and a stream holds one as long as its reader likes: no call
-    waits for that.
-
-    :param idle: seconds that a connection may idle before it is given up.
-    """
+    """Bound a pool in which a connection may idle for so many seconds."""
+    # Where none idles, none is shared: no call waits for a stream there, which its reader may hold for long.
     most, kept = (MAX_CONNECTIONS, MAX_IN_FLIGHT) if idle else (None, 0)
     return httpx.Limits(max_connections=most, max_keepalive_connections=kept, keepalive_expiry=idle)
 
@@ -202,8 +196,8 @@ class Pools:
             time.sleep(pause)
         begun = time.monotonic()
         try:
-            arguments = {**call.arguments(), "content": call.content()}
-            with self._of(call).stream(**arguments, follow_redirects=FOLLOW) as response:
+            arguments, content = call.arguments(), call.content()
+            with self._of(call).stream(**arguments, content=content, follow_redirects=FOLLOW) as response:
                 call.heard(response, begun)
                 yield response
         except httpx.HTTPError as error:

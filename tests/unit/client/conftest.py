@@ -43,7 +43,7 @@ LISTENERS = {
 }
 
 
-@pytest.fixture(params=LISTENERS.values(), ids=LISTENERS)
+@pytest.fixture(params=list(LISTENERS.values()), ids=list(LISTENERS))
 def listener(request: pytest.FixtureRequest) -> tuple[str, Wire]:
     """A kind of client and a wire."""
     found: tuple[str, Wire] = request.param

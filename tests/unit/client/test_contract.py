@@ -54,7 +54,7 @@ class Recorder(Resources[Client], Client):
 
     def listen(self, events: EventsOf[T]) -> EventStream[T]:
         self.send(events.request)
-        return EventStream((one for one in ()), Listening(events))
+        return EventStream((one for one in list[T]()), Listening(events))
 
 
 ITEMS, PHASES = (

@@ -112,6 +112,14 @@ def test_a_cut_stream_is_told_with_the_text_so_far(
     assert len(server.asked) == 1
 
 
+def test_the_last_event_of_a_cut_stream_needs_no_line_break(
+    server: ScriptedServer, either: Artificer
+) -> None:
+    server.will_answer(streamed(chunk("Hel"), chunk("lo").rstrip()))
+    error = failed(either, StreamCutError)
+    assert (error.text, error.events) == ("Hello", 2)
+
+
 def test_a_connection_that_is_cut_is_the_cause(server: ScriptedServer, either: Artificer) -> None:
     server.will_answer(cut(chunk("x")))
     error = failed(either, StreamCutError, "closed the connection")
