@@ -80,7 +80,11 @@ def test_an_event_that_ends_in_a_lone_cr_is_given_at_once() -> None:
     events = Events(line_reader())
     assert [one.data for one in events.feed(b"data: x\r\r")] == ["x"]
     assert list(events.feed(b"")) == []
-    assert [one.data for one in events.feed(b"\ndata: y\n\n")] == ["y"]  # the LF belongs to the CR before it
+    assert [one.data for one in events.feed(b"\ndata: y\n\n")] == ["y"]
+
+
+def test_an_lf_belongs_to_the_cr_before_it_however_far_apart_they_come() -> None:
+    assert read_all([b"data: x\r", b"", b"\ndata: y\r\n\r\n"]) == [("message", "x\ny")]
 
 
 def test_what_is_no_utf_8_is_replaced() -> None:
