@@ -32,11 +32,13 @@ def endless() -> Reply:
     return without_end(CONNECTED, chunk("first"))
 
 
-def silent(after: bytes = b"", *, of: threading.Event) -> Reply:
-    """A stream in which nothing comes any more until it is told to go on."""
+def silent(after: bytes, *, of: threading.Event, first: float = 0.0) -> Reply:
+    """A stream that says something after some seconds, and then nothing until it is told to go on."""
 
     def pieces() -> Iterator[bytes]:
-        yield CONNECTED + after
+        yield CONNECTED
+        of.wait(first)
+        yield after
         of.wait(10)
 
     return Reply(headers=EVENT_STREAM, pieces=pieces())
@@ -222,8 +224,9 @@ def test_a_stream_that_only_drips_is_over_at_the_deadline(server: ScriptedServer
 def test_a_stream_that_falls_silent_is_over_at_the_deadline(
     server: ScriptedServer, client: Artificer, released: threading.Event
 ) -> None:
-    server.will_answer(silent(chunk("so far"), of=released))
-    over(client, server, 0.4, "so far")
+    """Not as late as the silence that was allowed when it began."""
+    server.will_answer(silent(chunk("so far"), of=released, first=0.7))
+    over(client, server, 0.8, "so far")
 
 
 def test_a_stream_that_chats_on_is_over_at_the_deadline(server: ScriptedServer, client: Artificer) -> None:

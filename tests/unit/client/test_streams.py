@@ -19,6 +19,7 @@ from support.sse import (
     streamed,
     told,
     until_closed,
+    without_end,
 )
 from support.wires import SYNC, TRPC, Wire, open_client
 
@@ -152,6 +153,12 @@ def test_comments_and_events_of_a_newer_engine_are_passed_over(
 def test_what_follows_the_end_is_not_read(server: ScriptedServer, either: Artificer) -> None:
     server.will_answer(streamed(chunk("x"), COMPLETE + chunk("more") + event("error", {"error": "late"})))
     assert contents(either) == ["x"]
+
+
+def test_the_end_is_not_waited_for_once_it_was_said(server: ScriptedServer, either: Artificer) -> None:
+    server.will_answer(without_end(chunk("x"), COMPLETE, then=chunk("more")))
+    assert contents(either) == ["x"]
+    assert server.hung_up.wait(1)
 
 
 @pytest.mark.parametrize("end", [b"\n", b""])
