@@ -60,6 +60,7 @@ NO_ENGINE = (
 
 BENCHMARKS = (
     "tests/benchmarks/bench_client.py",
+    "tests/benchmarks/bench_stream.py",
     "tests/benchmarks/bench_engine.py",
     "tests/benchmarks/bench_search.py",
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar,
 
 if TYPE_CHECKING:
     from artificer_provider.client.models._base import Payload
+    from artificer_provider.client.streams import AsyncEventStream, EventStream
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -153,6 +154,28 @@ class RowsOf(Many[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class EventsOf(Generic[T]):
+    """
+    An answer that is told while it is made, as server-sent events (WIRE §7).
+
+    :param request: the call; ``into`` is the type of what an event tells.
+    :param name: of the events that are handed on. ``complete`` ends them, ``error`` breaks them off, and
+        others are passed over.
+    :param text: what an event adds to the text of the answer.
+    :param model: who gives the answer, where an event says so.
+    :param kept: what has become of the answer when its stream broke off, and how to look: a sentence.
+    :param instead: the call to make where an engine has no streams.
+    """
+
+    request: Request[T]
+    name: str
+    text: Callable[[T], str]
+    model: Callable[[T], str | None]
+    kept: str
+    instead: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sleep:
     """
     Let some time pass before the next step.
@@ -209,6 +232,10 @@ class Client(ABC):
     def iterate(self, many: Many[T]) -> Iterator[T]:
         """Iterate over what is too much for one reply, or for memory."""
 
+    @abstractmethod
+    def listen(self, events: EventsOf[T]) -> EventStream[T]:
+        """Iterate over an answer while it is made."""
+
 
 class AsyncClient(ABC):
     """Carries calls out and returns awaitables of their results."""
@@ -224,6 +251,10 @@ class AsyncClient(ABC):
     @abstractmethod
     def iterate(self, many: Many[T]) -> AsyncIterator[T]:
         """Iterate over what is too much for one reply, or for memory."""
+
+    @abstractmethod
+    def listen(self, events: EventsOf[T]) -> AsyncEventStream[T]:
+        """Iterate over an answer while it is made."""
 
 
 class Resource(Generic[C]):
@@ -309,5 +340,18 @@ class many(_Verb[P, Many[T]]):  # noqa: N801 - a decorator, used like a function
     def __get__(self, resource: Resource[Client], owner: object) -> Callable[P, Iterator[T]]: ...
     @overload
     def __get__(self, resource: Resource[AsyncClient], owner: object) -> Callable[P, AsyncIterator[T]]: ...
+    def __get__(self, resource: Resource[Any], owner: object) -> Callable[P, Any]:
+        return self.bind(resource)
+
+
+class stream(_Verb[P, EventsOf[T]]):  # noqa: N801 - a decorator, used like a function
+    """An answer while it is made: ``for chunk in client.chat.stream(…)``, and the same with ``async for``."""
+
+    carried_by = "listen"
+
+    @overload
+    def __get__(self, resource: Resource[Client], owner: object) -> Callable[P, EventStream[T]]: ...
+    @overload
+    def __get__(self, resource: Resource[AsyncClient], owner: object) -> Callable[P, AsyncEventStream[T]]: ...
     def __get__(self, resource: Resource[Any], owner: object) -> Callable[P, Any]:
         return self.bind(resource)

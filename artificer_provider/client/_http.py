@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
@@ -11,6 +12,7 @@ from artificer_provider.client._core import (
     AsyncClient,
     ByDialect,
     Client,
+    EventsOf,
     Flow,
     Many,
     PagesOf,
@@ -20,13 +22,15 @@ from artificer_provider.client._core import (
     Then,
     Work,
 )
+from artificer_provider.client._listening import Listening
 from artificer_provider.client._made import Made, refusing
 from artificer_provider.client._retry import Outcome, Patience, RowStream, attempts
-from artificer_provider.client._transport import AsyncPools, Pools
+from artificer_provider.client._transport import AsyncPools, Pools, line_reader
 from artificer_provider.client._worker import is_away
 from artificer_provider.client.dialects.detect import detect, detecting
 from artificer_provider.client.errors import ArtificerConnectionError, ArtificerError
 from artificer_provider.client.resources import Resources
+from artificer_provider.client.streams import AsyncEventStream, EventStream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
@@ -103,6 +107,11 @@ class Artificer(Made["httpx.Client", Pools], Resources[Client], Client):
             yield from found
             page = page.after(found)
 
+    def listen(self, events: EventsOf[T]) -> EventStream[T]:
+        """Iterate over an answer while it is made."""
+        listening = Listening(events)
+        return EventStream(self._told(listening), listening)
+
     def close(self) -> None:
         """Close the connections, which clients made by :meth:`with_options` use too."""
         self._pools.close()
@@ -165,6 +174,26 @@ class Artificer(Made["httpx.Client", Pools], Resources[Client], Client):
                 pause = stream.wait(error)
             _sleep(pause)
 
+    def _told(self, listening: Listening[T]) -> Generator[T]:
+        patience = self._begin()
+        wire = listening.ask(self._dialect(listening.request, patience), patience)
+        while True:
+            call, read = self._call(listening.request, wire, patience), line_reader()
+            try:
+                with self._pools.open(call) as response:
+                    if not response.is_success:
+                        raise listening.refusal(self._pools.read(call, response))
+                    listening.begin(response.headers, read)
+                    for piece in self._pools.pieces(call, response):
+                        yield from listening.feed(piece)
+                        if listening.over:
+                            return
+                    yield from listening.finish()
+                    return
+            except ArtificerError as error:
+                pause = listening.wait(error)
+            _sleep(pause)
+
 
 class AsyncArtificer(Made["httpx.AsyncClient", AsyncPools], Resources[AsyncClient], AsyncClient):
     """
@@ -214,6 +243,11 @@ class AsyncArtificer(Made["httpx.AsyncClient", AsyncPools], Resources[AsyncClien
             for one in found:
                 yield one
             page = page.after(found)
+
+    def listen(self, events: EventsOf[T]) -> AsyncEventStream[T]:
+        """Iterate over an answer while it is made. It takes no turn from the calls: its reader makes some."""
+        listening = Listening(events)
+        return AsyncEventStream(self._told(listening), listening)
 
     async def aclose(self) -> None:
         """Close the connections, which clients made by :meth:`with_options` use too."""
@@ -279,6 +313,31 @@ class AsyncArtificer(Made["httpx.AsyncClient", AsyncPools], Resources[AsyncClien
                     return
             except ArtificerError as error:
                 pause = stream.wait(error)
+            await _asleep(pause)
+
+    async def _told(self, listening: Listening[T]) -> AsyncGenerator[T]:
+        patience = self._begin()
+        wire = listening.ask(await self._dialect(listening.request, patience), patience)
+        while True:
+            call, read = self._call(listening.request, wire, patience), line_reader()
+            try:
+                async with (
+                    self._pools.open(call) as response,
+                    aclosing(self._pools.pieces(call, response)) as pieces,
+                ):
+                    if not response.is_success:
+                        raise listening.refusal(await self._pools.read(call, response))
+                    listening.begin(response.headers, read)
+                    async for piece in pieces:
+                        for one in listening.feed(piece):
+                            yield one
+                        if listening.over:
+                            return
+                    for one in listening.finish():
+                        yield one
+                    return
+            except ArtificerError as error:
+                pause = listening.wait(error)
             await _asleep(pause)
 
 

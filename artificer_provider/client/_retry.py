@@ -58,11 +58,7 @@ class Patience:
         """
         left = self.left()
         if left is not None and left <= 0:
-            raise ArtificerTimeoutError(
-                f"Failed {request.doing}: the deadline was over before the reply was whole.",
-                sent=True,
-                job_id=request.job_id,
-            )
+            raise over(request)
 
     def wait(self, doing: str, repeat: Repeat, error: ArtificerError, attempt: int) -> Sleep:
         """
@@ -77,6 +73,15 @@ class Patience:
         if left is not None and delay >= left:
             raise error
         return Sleep(delay, f"Failed {doing} ({type(error).__name__})")
+
+
+def over(request: Request[Any]) -> ArtificerTimeoutError:
+    """Say that a call has no time left."""
+    return ArtificerTimeoutError(
+        f"Failed {request.doing}: the deadline was over before the reply was whole.",
+        sent=True,
+        job_id=request.job_id,
+    )
 
 
 def attempts(

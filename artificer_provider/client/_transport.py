@@ -1,18 +1,20 @@
-"""Connections: pools, timeouts, what goes over them and what can happen. The only importer of httpx."""
+"""Connections: pools, timeouts, what goes over, what can fail. The only importer of httpx and httpx-sse."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from artificer_provider.client._core import Repeat
+from artificer_provider.client._deadline import hung_up_after
 from artificer_provider.client._line import kept_for
+from artificer_provider.client._retry import over
 from artificer_provider.client.dialects.wire import Body, WireReply
 from artificer_provider.client.errors import (
     ArtificerConnectionError,
@@ -26,8 +28,10 @@ if TYPE_CHECKING:
     import asyncio
     import ssl
     from collections.abc import AsyncGenerator, Generator, Iterator
+    from types import TracebackType
 
     from artificer_provider.client._core import Request
+    from artificer_provider.client._events import LineReader
     from artificer_provider.client._line import Line
     from artificer_provider.client._retry import Patience
     from artificer_provider.client._settings import Options
@@ -41,6 +45,9 @@ MAX_CONNECTIONS = 100
 MAX_IN_FLIGHT = 32
 # A call that must not be sent twice gets a connection of its own: one that idled could be dead already.
 _NEVER_IDLE = 0.0
+
+#: The key must not follow to another host.
+FOLLOW = False
 
 # Exceptions that prove that not a byte of the call was sent.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
@@ -84,7 +91,6 @@ class Call:
             "url": self._url(),
             "headers": headers,
             "timeout": httpx.Timeout(usual, connect=min(usual, line.connect_within), read=read, pool=left),
-            "follow_redirects": False,  # the key must not follow to another host
         }
 
     def _url(self) -> httpx.URL:
@@ -169,15 +175,10 @@ class Call:
 
 
 def _limits(idle: float) -> httpx.Limits:
-    """
-    Bound a pool.
-
-    :param idle: seconds that a connection may idle before it is given up.
-    """
-    kept = MAX_IN_FLIGHT if idle else 0
-    return httpx.Limits(
-        max_connections=MAX_CONNECTIONS, max_keepalive_connections=kept, keepalive_expiry=idle
-    )
+    """Bound a pool in which a connection may idle for so many seconds."""
+    # Where none idles, none is shared: no call waits for a stream there, which its reader may hold for long.
+    most, kept = (MAX_CONNECTIONS, MAX_IN_FLIGHT) if idle else (None, 0)
+    return httpx.Limits(max_connections=most, max_keepalive_connections=kept, keepalive_expiry=idle)
 
 
 class Pools:
@@ -196,7 +197,8 @@ class Pools:
             time.sleep(pause)
         begun = time.monotonic()
         try:
-            with self._of(call).stream(**call.arguments(), content=call.content()) as response:
+            arguments, content = call.arguments(), call.content()
+            with self._of(call).stream(**arguments, content=content, follow_redirects=FOLLOW) as response:
                 call.heard(response, begun)
                 yield response
         except httpx.HTTPError as error:
@@ -213,6 +215,23 @@ class Pools:
         for piece in response.iter_bytes():
             call.grow(body, piece)
         return _reply(response, body)
+
+    def pieces(self, call: Call, response: httpx.Response) -> Generator[bytes]:
+        """
+        Give the body piece by piece, each as soon as it is there.
+
+        :raises ArtificerTimeoutError: at the deadline, also when nothing comes.
+        """
+        stream = response.extensions.get("network_stream")  # none where a client of one's own has no sockets
+        with hung_up_after(call.patience.left(), stream and stream.get_extra_info("socket")):
+            try:
+                for piece in response.iter_bytes():
+                    call.patience.check(call.request)
+                    yield piece
+            except httpx.HTTPError:
+                call.patience.check(call.request)
+                raise
+        call.patience.check(call.request)
 
     def close(self) -> None:
         """Close them all, but for those of a client that was given."""
@@ -256,23 +275,9 @@ class AsyncPools:
 
         return asyncio.Semaphore(MAX_IN_FLIGHT)
 
-    @asynccontextmanager
-    async def open(self, call: Call) -> AsyncGenerator[httpx.Response]:
+    def open(self, call: Call) -> _Opening:
         """Send a call, and give its reply while the body is still to come."""
-        if pause := call.turn():
-            import asyncio
-
-            await asyncio.sleep(pause)
-        content = call.content()
-        body = content if content is None or isinstance(content, bytes) else _awaited(content)
-        pool = await self._of(call)
-        begun = time.monotonic()
-        try:
-            async with pool.stream(**call.arguments(), content=body) as response:
-                call.heard(response, begun)
-                yield response
-        except httpx.HTTPError as error:
-            raise call.lost(error) from error
+        return _Opening(self, call)
 
     async def whole(self, call: Call) -> WireReply:
         """Send a call, and give its whole reply."""
@@ -286,12 +291,32 @@ class AsyncPools:
             call.grow(body, piece)
         return _reply(response, body)
 
+    async def pieces(self, call: Call, response: httpx.Response) -> AsyncGenerator[bytes]:
+        """
+        Give the body piece by piece, each as soon as it is there.
+
+        :raises ArtificerTimeoutError: at the deadline, also when nothing comes.
+        """
+        import asyncio
+
+        pieces = response.aiter_bytes()
+        while True:
+            try:
+                async with asyncio.timeout(call.patience.left()):
+                    piece = await anext(pieces)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                raise over(call.request) from None
+            yield piece
+
     async def aclose(self) -> None:
         """Close them all, but for those of a client that was given."""
         while self._made:
             await self._made.popitem()[1].aclose()
 
-    async def _of(self, call: Call) -> httpx.AsyncClient:
+    async def of(self, call: Call) -> httpx.AsyncClient:
+        """Give the pool that a call goes over."""
         if self._given is not None:
             return self._given
         idle = call.may_idle
@@ -310,6 +335,55 @@ class AsyncPools:
     @cached_property
     def _tls(self) -> ssl.SSLContext:
         return httpx.create_ssl_context()
+
+
+def line_reader() -> LineReader:
+    """Make what reads the lines of server-sent events."""
+    # Imported for the first stream. No name of the package itself leads to it.
+    from httpx_sse._decoders import SSEDecoder  # pyright: ignore[reportPrivateUsage]
+
+    return SSEDecoder().decode
+
+
+class _Opening:
+    """
+    A reply while it is read.
+
+    No generator: a loop that ends closes all that are left, and one would find another closed under it.
+    """
+
+    def __init__(self, pools: AsyncPools, call: Call) -> None:
+        self._pools = pools
+        self._call = call
+
+    async def __aenter__(self) -> httpx.Response:
+        call = self._call
+        if pause := call.turn():
+            import asyncio
+
+            await asyncio.sleep(pause)
+        content = call.content()
+        body = content if content is None or isinstance(content, bytes) else _awaited(content)
+        pool = await self._pools.of(call)
+        request = pool.build_request(**call.arguments(), content=body)
+        begun = time.monotonic()
+        try:
+            self._response = await pool.send(request, stream=True, follow_redirects=FOLLOW)
+        except httpx.HTTPError as error:
+            raise call.lost(error) from error
+        try:
+            call.heard(self._response, begun)
+        except ReplyError:
+            await self._response.aclose()
+            raise
+        return self._response
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._response.aclose()
+        if isinstance(error, httpx.HTTPError):
+            raise self._call.lost(error) from error
 
 
 async def _awaited(pieces: Iterator[bytes]) -> AsyncGenerator[bytes]:

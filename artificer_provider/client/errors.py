@@ -10,6 +10,8 @@ What can go wrong with a call, as a tree.
     │   └── ArtificerTimeoutError     no reply in time
     ├── ReplyError                    a reply that is none of this API, or was cut
     ├── EngineAnswerError             a reply in which the engine apologises instead of answering
+    ├── StreamError                   an answer that broke off while it was told; the text so far is in it
+    │   └── StreamCutError            its stream ended without a word: cut, silent, not over in time
     ├── JobFailedError                a job that was waited for did not complete
     ├── WaitTimeoutError              the job has not ended in the time given; it goes on
     └── StatusError                   the engine said no
@@ -119,6 +121,30 @@ class EngineAnswerError(ArtificerError):
     ) -> None:
         super().__init__(message, retryable=retryable, job_id=job_id)
         self.answer = answer
+
+
+class StreamError(ArtificerError):
+    """
+    An answer broke off while it was told. It is not asked for again: the engine may have kept it already.
+
+    :param text: the text so far.
+    :param events: how many events were handed on.
+    :param begun: whether the stream had begun; False when not even the reply's headers came.
+    :param reason: what the engine said, in its own words; empty when it said nothing that can be read.
+    """
+
+    def __init__(
+        self, message: str, *, text: str = "", events: int = 0, begun: bool = True, reason: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.text = text
+        self.events = events
+        self.begun = begun
+        self.reason = reason
+
+
+class StreamCutError(StreamError):
+    """The stream ended without a word: the connection was cut, nothing came, or its time was over."""
 
 
 class JobFailedError(ArtificerError):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
+
+from artificer_provider.client.streams import AsyncEventStream
 
 if TYPE_CHECKING:
     import asyncio
@@ -31,6 +33,8 @@ class Blocking:
             made = found(*args, **kwargs)
             if inspect.iscoroutine(made):
                 return self._runner.run(made)
+            if isinstance(made, AsyncEventStream):
+                return BlockingStream(made, self._runner)
             return self._iterated(made) if isinstance(made, AsyncGenerator) else Blocking(made, self._runner)
 
         return call
@@ -46,3 +50,37 @@ class Blocking:
                 yield found[0]
         finally:
             self._runner.run(generator.aclose())
+
+
+class BlockingStream:
+    """The same for the stream of an answer."""
+
+    def __init__(self, stream: AsyncEventStream[Any], runner: asyncio.Runner) -> None:
+        self._stream = stream
+        self._runner = runner
+
+    @property
+    def text(self) -> str:
+        return self._stream.text
+
+    def __iter__(self) -> BlockingStream:
+        return self
+
+    def __next__(self) -> Any:
+        async def step() -> tuple[Any, ...]:
+            async for value in self._stream:
+                return (value,)
+            return ()
+
+        if found := self._runner.run(step()):
+            return found[0]
+        raise StopIteration
+
+    def close(self) -> None:
+        self._runner.run(self._stream.aclose())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

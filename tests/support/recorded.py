@@ -206,6 +206,14 @@ CALLS: dict[str, Call] = {
     **{procedure: Call(*how) for procedure, how in OF_TALK.items()},
 }
 
+#: How our client makes a call beside the procedures, whose answer is told while it is made (WIRE §7).
+STREAMS: dict[str, Callable[[Artificer, Json], Any]] = {
+    "/api/stream/chat": lambda client, said: client.chat.stream(said["conversationId"], said["content"]),
+    "/api/stream/orchestration": lambda client, said: client.orchestration.stream(
+        said["conversationId"], said["content"]
+    ),
+}
+
 #: Paths that are no procedures' and that our client asks for: health, and to find the dialect out.
 HEALTH = frozenset({"/health", "/api/health"})
 DETECTION = frozenset({"/openapi.json", "/auth.public", "/api/trpc/auth.public"})

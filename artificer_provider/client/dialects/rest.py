@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 NDJSON = "application/x-ndjson"
+EVENT_STREAM = "text/event-stream"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,9 @@ class RestDialect:
 def write(rest: Rest, timeout: float | None = None) -> WireRequest:
     """Write a call as a path, its parameters and a JSON body."""
     headers = {"Accept": rest.accept}
+    if rest.accept == EVENT_STREAM:
+        # Whoever packs events on their way holds them back until there are enough of them.
+        headers["Accept-Encoding"] = "identity"
     content = None
     if rest.body is not None:
         headers["Content-Type"] = JSON

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from artificer_provider.client._core import Rest
@@ -81,7 +81,7 @@ class TrpcDialect:
         """Write a request as it goes over the wire."""
         asked = request.trpc
         if isinstance(asked, Rest):
-            return rest.write(Rest(asked.method, self.prefix.removesuffix("/trpc") + asked.path))
+            return self._beside(request, asked)
         if asked.not_carried:
             raise NotCarriedError(
                 f"Failed {request.doing}: nothing was sent. An engine that speaks trpc has no field for "
@@ -124,9 +124,10 @@ class TrpcDialect:
 
     def refusal(self, request: Request[Any], reply: WireReply, now: datetime) -> StatusError:
         """Make the error that a reply with an error status stands for."""
-        said = _read_refusal(reply.content) or rest.read_refusal(reply.content)
+        said = _read_refusal(reply.content) or rest.read_refusal(reply.content) or _read_plain(reply.content)
         said = said or Refusal(reply.beginning() or "no reason given")
         wait = seconds_to_wait(reply.headers, said.message, now)
+        wait = said.retry_after if wait is None else wait
         kind = error_class(reply.status)
         if kind is ServerError:
             kind = next((named for words, named in _BY_WORDS if words.search(said.message)), kind)
@@ -147,6 +148,14 @@ class TrpcDialect:
             job_id=request.job_id,
             path=("result", "data", "json", *rows.trpc_rows),
         )
+
+    def _beside(self, request: Request[Any], asked: Rest) -> WireRequest:
+        """Write one beside the procedures, as plain JSON. What is under ``/api`` is there at any prefix."""
+        at = "" if asked.path.startswith("/api/") else self.prefix.removesuffix("/trpc")
+        written = rest.write(replace(asked, path=at + asked.path), request.timeout)
+        if isinstance(written.content, bytes):
+            _refuse_nul(request, written.content, ())
+        return written
 
     def _answer(self, request: Request[Any], reply: WireReply) -> object:
         """Take the answer out of its envelope."""
@@ -182,14 +191,29 @@ def _envelope(request: Request[Any], asked: Trpc) -> bytes | Body | None:
         if isinstance(said, Payload)
         else json_content({"json": said})
     )
-    if isinstance(content, bytes) and _NUL.search(content):
-        fields = [f"the NUL character in {path}" for path in _nul_paths(json.loads(content)["json"], "")]
-        raise NotCarriedError(
-            f"Failed {request.doing}: nothing was sent. An engine that speaks trpc cannot keep "
-            f"{', '.join(fields[:10])}; take it out.",
-            fields=fields,
-        )
+    if isinstance(content, bytes):
+        _refuse_nul(request, content, ("json",))
     return content
+
+
+def _refuse_nul(request: Request[Any], content: bytes, inside: tuple[str, ...]) -> None:
+    """
+    Look for what no engine that speaks trpc can keep.
+
+    :param inside: the keys that lead to what is said.
+    :raises NotCarriedError: when it is there.
+    """
+    if not _NUL.search(content):
+        return
+    said = json.loads(content)
+    for key in inside:
+        said = said[key]
+    fields = [f"the NUL character in {path}" for path in _nul_paths(said, "")]
+    raise NotCarriedError(
+        f"Failed {request.doing}: nothing was sent. An engine that speaks trpc cannot keep "
+        f"{', '.join(fields[:10])}; take it out.",
+        fields=fields,
+    )
 
 
 def _nul_paths(value: object, path: str) -> Iterator[str]:
@@ -223,16 +247,33 @@ def _read_refusal(content: bytes | bytearray) -> Refusal | None:
     return Refusal(message, str(code) if code else None)
 
 
+def _read_plain(content: bytes | bytearray) -> Refusal | None:
+    """Read an error as what stands beside the procedures writes it (WIRE §7)."""
+    try:
+        said = json.loads(content)
+        words, wait = said["error"], said.get("retryAfter")
+        details: list[Json] = said.get("details") or []
+        if not isinstance(words, str):
+            return None
+        told = "; ".join(map(_issue, details))
+        return Refusal(
+            f"{words}: {told}" if told else words, retry_after=None if wait is None else float(wait)
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
 def _issues(message: str) -> list[str]:
     if not message.startswith("["):
         return []
     try:
-        issues: list[Json] = json.loads(message)
-        return [
-            f"{place_of(issue.get('path') or []) or 'the input'}: {issue.get('message')}" for issue in issues
-        ]
+        return [_issue(issue) for issue in json.loads(message)]
     except (ValueError, TypeError, AttributeError, RecursionError):
         return []
+
+
+def _issue(issue: Json) -> str:
+    return f"{place_of(issue.get('path') or []) or 'the input'}: {issue.get('message')}"
 
 
 def _failure(request: Request[Any], reply: WireReply, answer: Mapping[str, object]) -> StatusError:

@@ -5,8 +5,21 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from artificer_provider.client._core import C, Flow, Repeat, Request, Resource, Rest, flow, mutation, query
-from artificer_provider.client.models.chat import ChatReply, SendMessage
+from artificer_provider.client._core import (
+    C,
+    EventsOf,
+    Flow,
+    Repeat,
+    Request,
+    Resource,
+    Rest,
+    flow,
+    mutation,
+    query,
+    stream,
+)
+from artificer_provider.client.dialects.rest import EVENT_STREAM
+from artificer_provider.client.models.chat import ChatChunk, ChatReply, SendMessage
 from artificer_provider.client.resources import _deployed
 from artificer_provider.client.resources._answers import ANSWER_TIMEOUT, answered
 from artificer_provider.client.resources._checked import beyond, checked, known_by, path
@@ -17,6 +30,8 @@ if TYPE_CHECKING:
     from artificer_provider.client.resources._pages import Page
 
 CHAT = "/api/chat"
+#: Where a deployed engine has its stream, beside the procedures (WIRE §7).
+STREAM = "/api/stream/chat"
 
 _TRPC_MESSAGE = frozenset({"content", "conversation_id"})
 
@@ -48,6 +63,44 @@ class Chat(Resource[C]):
         :raises NotFoundError: when there is no such conversation.
         """
         return all_of(pages(partial(_said_in, conversation_id)))
+
+    @stream
+    def stream(
+        self, conversation_id: str, message: str, *, use_rag: bool | None = None
+    ) -> EventsOf[ChatChunk]:
+        """
+        Put a message to a conversation, and read the answer while it is given. The engine keeps both.
+
+        ``text`` of what comes back is the answer so far; the last chunk is empty, and tells what it took and
+        as which message the engine has kept it.
+
+        :param message: 1 to 10,000 characters.
+        :param use_rag: whether the project's documents are looked up for the answer, where there are any;
+            they are unless this is False. A deployed engine cannot be told.
+        :raises NotFoundError: when there is no such conversation, or the engine has no streams.
+        :raises StreamError: when it breaks off; the text so far is in it.
+        :raises EngineAnswerError: at the end, when the engine apologised instead of answering.
+        """
+        doing = f"streaming the answer in conversation {conversation_id}"
+        body = checked(SendMessage, doing, content=message, conversation_id=conversation_id, use_rag=use_rag)
+        plain = Rest("POST", STREAM, body=body, accept=EVENT_STREAM)
+        return EventsOf(
+            Request(
+                doing,
+                ChatChunk,
+                rest=Rest("POST", f"{CHAT}/stream", body=body, accept=EVENT_STREAM),
+                trpc=plain if use_rag is None else mutation("chat.stream", not_carried=("useRAG",)),
+                repeat=Repeat.UNSENT,
+                timeout=ANSWER_TIMEOUT,
+            ),
+            name="chunk",
+            text=lambda chunk: chunk.content,
+            model=lambda chunk: chunk.metadata.model,
+            kept="The engine may have kept the whole answer: look with "
+            f"chat.get_messages({conversation_id!r}) before the message is sent again, which nothing does by "
+            "itself.",
+            instead="chat.send",
+        )
 
 
 def ask(conversation_id: str, content: str, *, use_rag: bool | None) -> Flow[ChatReply]:

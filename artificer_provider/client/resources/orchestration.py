@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from artificer_provider.client import limits
 from artificer_provider.client._core import (
     C,
+    EventsOf,
     Flow,
     Repeat,
     Request,
@@ -16,12 +17,16 @@ from artificer_provider.client._core import (
     flow,
     mutation,
     query,
+    stream,
 )
+from artificer_provider.client.dialects.rest import EVENT_STREAM
 from artificer_provider.client.models.orchestration import (
+    ChainChat,
     ChainExecutionRequest,
     ChainExecutionResult,
     ChainMessage,
     ChainPhase,
+    ChainProgress,
     PhaseAnswer,
     ProcessedText,
     ProcessText,
@@ -117,6 +122,38 @@ class Orchestration(Resource[C]):
         :raises EngineAnswerError: when the engine apologises instead of answering, or, in demo mode, invents.
         """
         return _chain_chat(conversation_id, content)
+
+    @stream
+    def stream(self, conversation_id: str, content: str) -> EventsOf[ChainProgress]:
+        """
+        Put a message to a conversation, and be told how far the engine is with it.
+
+        A deployed engine tells no more of the answer than its beginning, and keeps nothing of it (WIRE §7);
+        :meth:`chain_chat` gives and keeps all of it. ``text`` is what was told.
+
+        :param content: 1 to 10,000 characters.
+        :raises NotFoundError: when there is no such conversation, or the engine has no streams.
+        :raises StreamError: when it breaks off; the text so far is in it.
+        :raises EngineAnswerError: at the end, when the engine apologised instead of answering.
+        """
+        doing = f"orchestrating in conversation {conversation_id}"
+        body = checked(ChainChat, doing, content=content, conversation_id=conversation_id)
+        return EventsOf(
+            Request(
+                doing,
+                ChainProgress,
+                rest=Rest("POST", f"{ORCHESTRATION}/stream", body=body, accept=EVENT_STREAM),
+                trpc=Rest("POST", "/api/stream/orchestration", body=body, accept=EVENT_STREAM),
+                repeat=Repeat.UNSENT,
+                timeout=ANSWER_TIMEOUT,
+            ),
+            name="progress",
+            text=lambda told: str(told.metadata.get("content") or ""),
+            model=lambda told: str(told.metadata.get("model") or "") or None,
+            kept="The engine may go on and bill it, and a deployed one keeps nothing of it. "
+            "Nothing asks for it again by itself.",
+            instead="orchestration.chain_chat",
+        )
 
     @endpoint
     def get_analytics(

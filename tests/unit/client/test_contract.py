@@ -11,11 +11,23 @@ import pytest
 from jsonschema import Draft202012Validator
 from support.nouns import LOOKS
 
-from artificer_provider.client._core import ByDialect, Client, Flow, Many, PagesOf, Request, RowsOf, Then
+from artificer_provider.client._core import (
+    ByDialect,
+    Client,
+    EventsOf,
+    Flow,
+    Many,
+    PagesOf,
+    Request,
+    RowsOf,
+    Then,
+)
+from artificer_provider.client._listening import Listening
 from artificer_provider.client.dialects.rest import RestDialect
 from artificer_provider.client.dialects.wire import Body, WireRequest
 from artificer_provider.client.resources import Resources
 from artificer_provider.client.states import JobStatus
+from artificer_provider.client.streams import EventStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,6 +63,10 @@ class Recorder(Resources[Client], Client):
         elif isinstance(many, RowsOf):
             self.send(many.at(many.offset))
         yield from ()
+
+    def listen(self, events: EventsOf[T]) -> EventStream[T]:
+        self.send(events.request)
+        return EventStream((one for one in list[T]()), Listening(events))
 
 
 ITEMS, PHASES = (
@@ -98,6 +114,8 @@ CALLS: dict[str, Callable[[Recorder], object]] = {
     "greet": lambda c: c.auth.public(),
     "authenticate": lambda c: c.auth.protected(),
     "whoami": lambda c: c.auth.whoami(),
+    "streamMessage": lambda c: c.chat.stream("c", "hi", use_rag=False),
+    "streamChain": lambda c: c.orchestration.stream("c", "hi"),
     **{name: looks.call for name, looks in LOOKS.items()},
 }  # fmt: skip
 

@@ -31,6 +31,8 @@ from artificer_provider.client.errors import (
     ReplyError,
     ServerError,
     StatusError,
+    StreamCutError,
+    StreamError,
     WaitTimeoutError,
 )
 
@@ -43,7 +45,7 @@ ALL = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubc
 def test_every_error_is_one_of_ours_and_shadows_no_builtin() -> None:
     import builtins
 
-    assert len(ALL) == 17
+    assert len(ALL) == 19
     assert all(issubclass(kind, ArtificerError) for kind in ALL)
     assert not {kind.__name__ for kind in ALL} & set(dir(builtins))
 
@@ -57,6 +59,8 @@ def test_every_error_is_one_of_ours_and_shadows_no_builtin() -> None:
         (ArtificerTimeoutError, ArtificerConnectionError),
         (ReplyError, ArtificerError),
         (EngineAnswerError, ArtificerError),
+        (StreamError, ArtificerError),
+        (StreamCutError, StreamError),
         (JobFailedError, ArtificerError),
         (WaitTimeoutError, ArtificerError),
         (StatusError, ArtificerError),

@@ -18,6 +18,8 @@ from artificer_provider.client.errors import (
     NotFoundError,
     RateLimitError,
     StatusError,
+    StreamCutError,
+    StreamError,
     WaitTimeoutError,
 )
 from artificer_provider.client.models.auth import Authenticated, Greeting, Identity
@@ -31,7 +33,7 @@ from artificer_provider.client.models.batch import (
     JobChanges,
     PhaseConfig,
 )
-from artificer_provider.client.models.chat import ChatReply
+from artificer_provider.client.models.chat import ChatChunk, ChatReply
 from artificer_provider.client.models.conversations import Conversation, ConversationSummary
 from artificer_provider.client.models.export import Exported, ExportFormat
 from artificer_provider.client.models.health import Health
@@ -47,6 +49,7 @@ from artificer_provider.client.models.monitoring import (
 from artificer_provider.client.models.orchestration import (
     ChainExecutionResult,
     ChainMessage,
+    ChainProgress,
     PhaseAnswer,
     ProcessedText,
     RoutingAnalytics,
@@ -66,6 +69,7 @@ from artificer_provider.client.models.search import (
 )
 from artificer_provider.client.models.usage import ModelUsage, SessionStats
 from artificer_provider.client.states import ExportFormatName, ItemStatus, JobStatus, Role
+from artificer_provider.client.streams import AsyncEventStream, EventStream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -292,3 +296,34 @@ async def converse_async(client: AsyncArtificer) -> None:
     async for document in client.projects.iter_documents("p"):
         assert_type(document, Document)
     assert_type(await client.search.documents("p", "q"), SearchResults)
+
+
+def stream(client: Artificer) -> None:
+    answer = client.chat.stream("c", "Hello", use_rag=False)
+    assert_type(answer, EventStream[ChatChunk])
+    for chunk in answer:
+        assert_type(chunk, ChatChunk)
+        assert_type(chunk.metadata.message_id, str | None)
+    assert_type(answer.text, str)
+    with client.orchestration.stream("c", "Hello") as steps:
+        assert_type(steps, EventStream[ChainProgress])
+        assert_type(next(steps), ChainProgress)
+    try:
+        list(client.chat.stream("c", "Hello"))
+    except StreamCutError as error:
+        assert_type(error.text, str)
+    except StreamError as error:
+        assert_type(error.events, int)
+        assert_type(error.reason, str)
+        assert_type(error.begun, bool)
+
+
+async def stream_async(client: AsyncArtificer) -> None:
+    answer = client.chat.stream("c", "Hello")
+    assert_type(answer, AsyncEventStream[ChatChunk])
+    async for chunk in answer:
+        assert_type(chunk, ChatChunk)
+    assert_type(answer.text, str)
+    async with client.orchestration.stream("c", "Hello") as steps:
+        assert_type(steps, AsyncEventStream[ChainProgress])
+        assert_type(await anext(steps), ChainProgress)
