@@ -101,10 +101,11 @@ def _document(
         trailer += b" /Info %d 0 R" % add(b"<< %s >>" % entries)
     if lock:
         trailer += b" /Encrypt %d 0 R" % add(lock)
-    return _file(objects, trailer)
+    return assembled(objects, trailer)
 
 
-def _file(objects: list[bytes], trailer: bytes) -> bytes:
+def assembled(objects: list[bytes], trailer: bytes) -> bytes:
+    """A PDF of objects, the first of which has the number 1."""
     file = bytearray(b"%PDF-1.4\n")
     offsets: list[int] = []
     for number, body in enumerate(objects, start=1):
