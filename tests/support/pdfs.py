@@ -48,10 +48,12 @@ def text_pdf(*pages: str, **properties: str) -> bytes:
     return _document([(_shown(text), ()) for text in pages], properties)
 
 
-def image_pdf(*pages: tuple[Image, ...]) -> bytes:
-    """A PDF as a scanner makes it: pictures and no text."""
-    drawn = b"q 200 0 0 200 50 50 cm /I%d Do Q\n"
-    return _document([(b"".join(drawn % number for number in range(len(page))), page) for page in pages], {})
+def image_pdf(*pages: tuple[Image, ...], text: str = "") -> bytes:
+    """A PDF as a scanner makes it: pictures, and no text but this on each page."""
+    drawn, shown = b"q 200 0 0 200 50 50 cm /I%d Do Q\n", _shown(text) if text else b""
+    return _document(
+        [(b"".join(drawn % number for number in range(len(page))) + shown, page) for page in pages], {}
+    )
 
 
 def locked_pdf() -> bytes:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image, ImageFilter
+from reportlab.lib.pagesizes import A4  # type: ignore[import-untyped]  # it ships no types
 from reportlab.lib.pdfencrypt import StandardEncryption  # type: ignore[import-untyped]  # it ships no types
 from reportlab.pdfgen.canvas import Canvas  # type: ignore[import-untyped]  # it ships no types
 from support import pages, pdfs
@@ -34,14 +35,14 @@ def reader(request: pytest.FixtureRequest, engine: Engine) -> Reader:
 def with_picture(picture: Image.Image, *texts: str) -> bytes:
     """A PDF of pages with text; on one without text, a picture."""
     file = io.BytesIO()
-    canvas = Canvas(file, pagesize=pages.A4)
+    canvas = Canvas(file, pagesize=A4)
     for text in texts:
         if text:
             lines = canvas.beginText(60, 780)
             lines.textLines(text)
             canvas.drawText(lines)
         else:
-            canvas.drawInlineImage(picture, 0, 0, *pages.A4)
+            canvas.drawInlineImage(picture, 0, 0, *A4)
         canvas.showPage()
     canvas.save()
     return file.getvalue()
@@ -93,9 +94,9 @@ def test_of_a_pdf_that_is_both_only_what_is_scanned_is_recognised(reader: Reader
 
 def test_little_text_beside_a_picture_is_not_taken_for_the_whole_page(reader: Reader) -> None:
     file = io.BytesIO()
-    canvas = Canvas(file, pagesize=pages.A4)
+    canvas = Canvas(file, pagesize=A4)
     [picture] = pages.pictures(pages.printed([TEXT]))
-    canvas.drawInlineImage(picture, 0, 0, *pages.A4)
+    canvas.drawInlineImage(picture, 0, 0, *A4)
     canvas.drawString(60, 20, "Scanned by a machine")
     canvas.showPage()
     canvas.save()
