@@ -165,6 +165,13 @@ def test_no_reader_outlives_its_engine(own_engine: Engine, slow: bytes, how: sig
     assert list((own_engine.data / "reading").iterdir()) == []
 
 
+def test_a_reader_with_nothing_to_do_ends_with_its_engine_too(own_engine: Engine) -> None:
+    own_engine.http.post("/api/images/process-pdf", json={"pdfData": encoded(TEXT)}).raise_for_status()
+    [reader] = processes.children(own_engine.process.pid)
+    own_engine.end(signal.SIGKILL)
+    wait_until(lambda: not processes.is_alive(reader), "the reader is gone", 5)
+
+
 def test_a_caller_that_hangs_up_ends_the_work(own_engine: Engine, slow: bytes) -> None:
     with httpx.Client(base_url=own_engine.url, timeout=1.0, trust_env=False) as http:
         body = {"pdfData": encoded(pages.printed([pages.prose(200)] * 60)), "options": {"forceOCR": True}}
