@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 from typing import TYPE_CHECKING
 
 from artificer_provider.client import limits
@@ -160,7 +159,7 @@ def decoded(name: str, text: str) -> bytes:
     """
     try:
         return base64.b64decode(text, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # binascii's, and what is no ASCII
         raise invalid([Problem(name, f"is no base64: {error}.")]) from error
 
 

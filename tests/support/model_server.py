@@ -75,11 +75,11 @@ class ModelServer:
     def texts(self) -> list[str]:
         """What was asked, call by call."""
         with self._lock:
-            return [call["messages"][-1]["content"] for call in self.calls]
+            return [_said(call) for call in self.calls]
 
     def reply_to(self, call: dict[str, Any], headers: dict[str, str]) -> tuple[int, dict[str, Any]] | None:
         """Answer a call, or not: None cuts its connection."""
-        text = call["messages"][-1]["content"]
+        text = _said(call)
         with self._lock:
             self.calls.append(call)
             self.headers.append(headers)
@@ -155,3 +155,9 @@ class ModelServer:
                 """Keep quiet."""
 
         return Handler
+
+
+def _said(call: dict[str, Any]) -> str:
+    """What a call's last message says; an image may be shown beside it."""
+    content = call["messages"][-1]["content"]
+    return str(content if isinstance(content, str) else content[0]["text"])

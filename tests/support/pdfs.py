@@ -48,10 +48,12 @@ def text_pdf(*pages: str, **properties: str) -> bytes:
     return _document([(_shown(text), ()) for text in pages], properties)
 
 
-def image_pdf(*pages: tuple[Image, ...]) -> bytes:
-    """A PDF as a scanner makes it: pictures and no text."""
-    drawn = b"q 200 0 0 200 50 50 cm /I%d Do Q\n"
-    return _document([(b"".join(drawn % number for number in range(len(page))), page) for page in pages], {})
+def image_pdf(*pages: tuple[Image, ...], text: str = "") -> bytes:
+    """A PDF as a scanner makes it: pictures, and no text but this on each page."""
+    drawn, shown = b"q 200 0 0 200 50 50 cm /I%d Do Q\n", _shown(text) if text else b""
+    return _document(
+        [(b"".join(drawn % number for number in range(len(page))) + shown, page) for page in pages], {}
+    )
 
 
 def locked_pdf() -> bytes:
@@ -101,10 +103,11 @@ def _document(
         trailer += b" /Info %d 0 R" % add(b"<< %s >>" % entries)
     if lock:
         trailer += b" /Encrypt %d 0 R" % add(lock)
-    return _file(objects, trailer)
+    return assembled(objects, trailer)
 
 
-def _file(objects: list[bytes], trailer: bytes) -> bytes:
+def assembled(objects: list[bytes], trailer: bytes) -> bytes:
+    """A PDF of objects, the first of which has the number 1."""
     file = bytearray(b"%PDF-1.4\n")
     offsets: list[int] = []
     for number, body in enumerate(objects, start=1):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 #: More than any document that is taken, so that one that is too large can still be told its size.
 MAX_BODY_BYTES = 96 * 1024 * 1024
 #: What a body may hold beside its documents.
-MAX_REST_BYTES = 1024 * 1024
+MAX_REST_BYTES = 256 * 1024
 _WRITE_BYTES = 1024 * 1024
 _QUANTUM = 4  # characters of base64 that belong together
 _MEBIBYTE = 1024 * 1024
@@ -191,7 +191,7 @@ class Sieve:
             raise EngineError(
                 413,
                 "too_large",
-                f"The body holds more than {MAX_REST_BYTES // _MEBIBYTE} MiB beside {names}.",
+                f"The body holds more than {MAX_REST_BYTES // 1024} KiB beside {names}.",
                 headers={"Connection": "close"},
             )
 
@@ -284,7 +284,7 @@ class _Sink:
     def _decode(self, text: bytes) -> None:
         upload = self._upload
         if self._is_padded:
-            upload.problem = f"is no base64: it goes on after its end, which is {upload.size} bytes long."
+            upload.problem = f"is no base64, beyond its first {upload.size} bytes: it goes on after padding."
             return
         try:
             decoded = binascii.a2b_base64(text, strict_mode=True)

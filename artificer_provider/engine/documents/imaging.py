@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from artificer_provider.engine.documents import ocr
 from artificer_provider.engine.documents.reading import (
+    DocumentError,
     Head,
     Ocr,
     Options,
@@ -17,15 +19,13 @@ from artificer_provider.engine.documents.reading import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from PIL.Image import Image
 
 #: Told from the image's own head, before anything of it is unpacked.
 MAX_IMAGE_PIXELS = 100_000_000
-#: A larger picture is made smaller before it is recognised: no text needs more.
-MAX_RECOGNISED_PIXELS = 40_000_000
 _FORMATS = {
     "PNG": "image/png",
     "JPEG": "image/jpeg",
@@ -36,7 +36,8 @@ _FORMATS = {
 }
 _ALIASES = {"image/jpg": "image/jpeg", "image/tif": "image/tiff", "image/x-ms-bmp": "image/bmp"}
 _SENSIBLE_DPI = range(70, 2401)
-_BITS = 8
+_TO_8_BIT = 1 / 256
+_BAND_PIXELS = 4_000_000
 
 
 def read_image(path: Path, options: Options, first: int) -> Iterator[Head | Page]:
@@ -67,13 +68,19 @@ def _opened(path: Path) -> Image:
     except ImportError as error:
         raise ocr_not_installed("to open an image takes Pillow") from error
     Image.MAX_IMAGE_PIXELS = None  # its own limit only warns at first, and names no sizes
-    try:
+    with _parsing("This is no image, or a broken one: PNG, JPEG, TIFF, GIF, BMP and WebP are read here"):
         return Image.open(path, formats=list(_FORMATS))
-    except Exception as error:  # Pillow's parsers raise whatever they trip over
-        raise unreadable(
-            "This is no image, or one that is broken beyond reading: PNG, JPEG, TIFF, GIF, BMP and WebP "
-            "are read here."
-        ) from error
+
+
+@contextmanager
+def _parsing(sentence: str) -> Generator[None]:
+    """Say what it means when Pillow fails: its parsers raise whatever they trip over."""
+    try:
+        yield
+    except (MemoryError, DocumentError):
+        raise
+    except Exception as error:
+        raise unreadable(f"{sentence}.") from error
 
 
 def _check_type(said: str | None, found: str) -> None:
@@ -95,38 +102,32 @@ def _check_size(image: Image) -> None:
 def _pages(image: Image) -> int:
     if image.format != "TIFF":
         return 1
-    try:
+    with _parsing("The frames of the TIFF cannot be counted: it is broken"):
         return int(getattr(image, "n_frames", 1))
-    except Exception as error:  # see _opened
-        raise unreadable(f"The frames of the TIFF cannot be counted: {error}.") from error
 
 
 def _page(image: Image, number: int, what: str, options: Options) -> Page:
-    try:
+    with _parsing(f"{what[:1].upper()}{what[1:]} cannot be unpacked: it is cut off or broken"):
         image.seek(number)
         _check_size(image)
+        image.load()
         if options.ocr is Ocr.NEVER:
-            image.load()
             return Page("")
-    except (EOFError, OSError, SyntaxError, ValueError, ZeroDivisionError) as error:
-        raise unreadable(f"{what[:1].upper()}{what[1:]} cannot be unpacked: {error}.") from error
-    ocr.require(f"{what} has to be recognised")
-    return ocr.recognise(_picture(image, what), 0, what)
+        ocr.require(f"{what} has to be recognised")
+        picture = _picture(image)
+    return ocr.recognise(picture, 0, what)
 
 
-def _picture(image: Image, what: str) -> ocr.Picture:
+def _picture(image: Image) -> ocr.Picture:
     from PIL import ImageOps
 
     dpi = image.info.get("dpi", (0,))[0]
-    try:
-        grey = _grey(ImageOps.exif_transpose(image))
-    except Exception as error:  # see _opened
-        raise unreadable(f"{what[:1].upper()}{what[1:]} cannot be unpacked: {error}.") from error
-    scale = min(
-        1.0, math.sqrt(MAX_RECOGNISED_PIXELS / (grey.width * grey.height)), ocr.MAX_SIDE / max(grey.size)
-    )
+    grey = _grey(image)
+    scale = min(1.0, math.sqrt(ocr.MAX_PIXELS / (grey.width * grey.height)), ocr.MAX_SIDE / max(grey.size))
     if scale < 1:
         grey = grey.resize((max(1, int(grey.width * scale)), max(1, int(grey.height * scale))))
+    grey.info["exif"] = image.info.get("exif", b"")
+    grey = ImageOps.exif_transpose(grey)
     sensible = isinstance(dpi, int | float) and math.isfinite(dpi) and round(dpi * scale) in _SENSIBLE_DPI
     return ocr.Picture(
         grey.tobytes(), grey.width, grey.height, grey.width, round(dpi * scale) if sensible else None
@@ -134,11 +135,23 @@ def _picture(image: Image, what: str) -> ocr.Picture:
 
 
 def _grey(image: Image) -> Image:
-    """Make 8-bit shades of grey of any image; what is transparent lies on white."""
+    """Make shades of grey of any image: a band at a time, since what lies between takes much more."""
+    from PIL import Image as Images
+
+    grey = Images.new("L", image.size)
+    rows = max(1, _BAND_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        band = image.crop((0, top, image.width, min(top + rows, image.height)))
+        grey.paste(_grey_band(band), (0, top))
+    return grey
+
+
+def _grey_band(image: Image) -> Image:
+    """Make 8 bits a pixel; what is transparent lies on white."""
     from PIL import Image as Images
 
     if image.mode.startswith("I;16"):
-        return image.convert("I").point(lambda value: value >> _BITS).convert("L")
+        return image.convert("I").point(lambda value: value * _TO_8_BIT).convert("L")
     if image.has_transparency_data:
         layers = image.convert("LA")
         grey = Images.new("L", layers.size, 255)

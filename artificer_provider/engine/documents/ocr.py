@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     import tesserocr  # type: ignore[import-untyped]  # it ships no types
 
 LANGUAGE = "eng"
+#: A larger picture is made smaller before it is recognised, a page drawn with fewer dots an inch: A3 at
+#: 400 dpi is less.
+MAX_PIXELS = 40_000_000
 #: Tesseract keeps places as 16-bit numbers.
 MAX_SIDE = 32_000
 

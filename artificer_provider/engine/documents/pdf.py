@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
 
-#: A page that would be drawn larger is drawn with fewer dots an inch: A2 at 400 dpi is less.
-MAX_PAGE_PIXELS = 64_000_000
 _POINTS = 72  # to an inch
 _DATE = re.compile(r"(?:D:)?(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:Z|([+-]\d\d)'?(\d\d)?)?")
 
@@ -128,9 +126,7 @@ def _picture(page: Any, dpi: int) -> ocr.Picture:  # noqa: ANN401 - pypdfium2 ha
 def scale_of(width: float, height: float, dpi: int) -> float:
     """Say how many pixels a point becomes: as asked, or fewer where a page is very large."""
     width, height = max(width, 1.0), max(height, 1.0)
-    return min(
-        dpi / _POINTS, math.sqrt(MAX_PAGE_PIXELS / (width * height)), ocr.MAX_SIDE / max(width, height)
-    )
+    return min(dpi / _POINTS, math.sqrt(ocr.MAX_PIXELS / (width * height)), ocr.MAX_SIDE / max(width, height))
 
 
 @contextmanager

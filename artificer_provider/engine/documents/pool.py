@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -32,6 +33,9 @@ READERS = 1
 #: Seconds that a page may take, and a document in all, without the wait for its turns.
 PAGE_SECONDS = 30.0
 DOCUMENT_SECONDS = 600.0
+_ENVIRONMENT = re.compile(
+    r"PATH|HOME|LANG|LC_\w+|PYTHON\w+|VIRTUAL_ENV|(LD|DYLD)_LIBRARY_PATH|TMPDIR|SYSTEMROOT"
+)
 
 
 @dataclass
@@ -132,13 +136,12 @@ class _Reader:
 
     @classmethod
     async def started(cls) -> _Reader:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("ARTIFICER_")}
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "artificer_provider.engine.documents.worker"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,  # what native libraries print of a stranger's file
-            env={**kept, "OMP_THREAD_LIMIT": "1"},
+            env=_environment(),
         )
         if process.stdin is None or process.stdout is None:
             raise RuntimeError("a reader was started without its pipes")
@@ -169,6 +172,13 @@ class _Reader:
         """Say how a process ended that has."""
         code = await self._process.wait()
         return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
+
+def _environment() -> dict[str, str]:
+    """Give a reader what it takes to run, and none of the engine's keys."""
+    kept = {name: value for name, value in os.environ.items() if _ENVIRONMENT.fullmatch(name)}
+    # More threads for one page only spin against each other (and against the engine).
+    return {**kept, "OMP_THREAD_LIMIT": "1"}
 
 
 async def _take_turn(reader: _Reader, asked: dict[str, Any], progress: _Progress) -> int | None:

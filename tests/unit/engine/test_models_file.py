@@ -31,6 +31,19 @@ def test_servers_come_with_their_models_prices_and_keys(tmp_path: Path) -> None:
     assert "secret" not in repr(first)
 
 
+def test_the_first_model_that_sees_is_the_one_that_looks_at_images(tmp_path: Path) -> None:
+    path = tmp_path / "models.toml"
+    seeing = MODEL.replace('"m"', '"eye"') + "vision = true\n"
+    other = SERVER.replace(":1", ":2") + MODEL.replace('"m"', '"other"') + "vision = true\n"
+    path.write_text(SERVER + MODEL + seeing + MODEL.replace('"m"', '"third"') + "vision = true\n" + other)
+    servers = read_models(path, {})
+    assert [server.vision for server in servers] == ["eye", "other"]
+    seeing_one = Answerers(servers).seeing
+    assert seeing_one is not None
+    assert seeing_one.model == "eye"
+    assert Answerers(servers[:0]).seeing is None
+
+
 @pytest.mark.parametrize(
     ("content", "hints"),
     [

@@ -1,0 +1,33 @@
+"""Processes beside the tests': which there are, and what memory they took."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+
+def children(pid: int) -> list[int]:
+    """Name the children of a process, whichever of its threads made them."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process is there, and is more than a zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def most_memory(pid: int) -> int:
+    """Give the most memory that a process ever held, in MiB."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert found is not None
+    return int(found[1]) // 1024
+
+
+def has_proc() -> bool:
+    """Tell whether this platform says so much of its processes."""
+    return Path(f"/proc/{os.getpid()}/task").is_dir()
