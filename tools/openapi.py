@@ -9,6 +9,7 @@ from typing import Any
 
 from artificer_provider.engine.answering.registry import Answerers
 from artificer_provider.engine.app import make_app
+from artificer_provider.engine.chatting import NoDocuments, Turns
 from artificer_provider.engine.runner import Runner
 from artificer_provider.engine.store import Store
 
@@ -19,8 +20,9 @@ def make() -> dict[str, Any]:
     """Make the document, with an engine that serves nobody."""
     with TemporaryDirectory() as scratch:
         store, answerers = Store(Path(scratch) / "engine.sqlite3"), Answerers()
+        turns = Turns(store, answerers, NoDocuments())
         try:
-            return make_app(store, answerers, Runner(store, answerers)).openapi()
+            return make_app(store, answerers, Runner(store, answerers), turns).openapi()
         finally:
             store.close()
 

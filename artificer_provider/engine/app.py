@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,27 +12,32 @@ from fastapi import FastAPI
 from artificer_provider import __version__
 from artificer_provider.engine import changes, writes
 from artificer_provider.engine.api.batch import batch_api
+from artificer_provider.engine.api.chat import chat_api
+from artificer_provider.engine.api.conversations import conversations_api
 from artificer_provider.engine.api.docs import docs_api
 from artificer_provider.engine.api.document import make_document, operation_id
 from artificer_provider.engine.api.health import health_api
 from artificer_provider.engine.api.images import images_api
+from artificer_provider.engine.api.messages import messages_api
 from artificer_provider.engine.api.orchestration import orchestration_api
 from artificer_provider.engine.api.outcome import outcome_api
 from artificer_provider.engine.gate import shape_errors
 from artificer_provider.engine.trpc.mount import add_trpc
+from artificer_provider.engine.trpc.streams import streams
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from artificer_provider.engine.answering.registry import Answerers
+    from artificer_provider.engine.chatting import Turns
     from artificer_provider.engine.running import Runs
     from artificer_provider.engine.store import Store
 
 SHUTDOWN_GRACE = 5.0
 
 
-def make_app(store: Store, answerers: Answerers, runner: Runs) -> FastAPI:
-    """Put the paths over a store. All three that it is given end with it."""
+def make_app(store: Store, answerers: Answerers, runner: Runs, turns: Turns) -> FastAPI:
+    """Put the paths over a store. All that it is given ends with it."""
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
@@ -39,7 +45,7 @@ def make_app(store: Store, answerers: Answerers, runner: Runs) -> FastAPI:
         await store.write(changes.forget)
         await runner.take_up()
         yield
-        await runner.close(SHUTDOWN_GRACE)
+        await asyncio.gather(runner.close(SHUTDOWN_GRACE), turns.close(SHUTDOWN_GRACE))
         await answerers.close()
         store.close()
 
@@ -59,10 +65,14 @@ def make_app(store: Store, answerers: Answerers, runner: Runs) -> FastAPI:
         outcome_api(store),
         orchestration_api(store, answerers),
         images_api(),
+        conversations_api(store, answerers),
+        messages_api(store),
+        chat_api(turns),
+        streams(turns),
         health_api(store, answerers),
         docs_api(),
     ):
         app.include_router(api)
-    add_trpc(app, store, answerers, runner)
+    add_trpc(app, store, answerers, runner, turns)
     app.openapi = partial(make_document, app)  # type: ignore[method-assign]  # FastAPI's own way to change the document
     return app

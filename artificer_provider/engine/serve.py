@@ -26,6 +26,7 @@ from artificer_provider.engine.answering.models_file import (
 from artificer_provider.engine.answering.openai import LlmServer
 from artificer_provider.engine.answering.registry import Answerers
 from artificer_provider.engine.app import make_app
+from artificer_provider.engine.chatting import NoDocuments, Turns
 from artificer_provider.engine.gate import Gate
 from artificer_provider.engine.store import DATABASE, Store, UnreadableStoreError
 from artificer_provider.engine.trpc.deployed_http import IDLE_SECONDS
@@ -127,13 +128,14 @@ def serve(settings: Settings) -> None:
         except UnreadableStoreError as error:
             raise CannotServeError(f"{error}.") from error
         runner = make_runner(store, answerers, settings.quirks)
+        turns = Turns(store, answerers, NoDocuments())
         host, port = listening.getsockname()[:2]
         ready = (
             f"Artificer engine {__version__} on http://{f'[{host}]' if ':' in host else host}:{port} "
             f"(data: {settings.data}, models: {', '.join(answerers.names)})"
         )
         config = uvicorn.Config(
-            Gate(make_app(store, answerers, runner), settings.api_key),
+            Gate(make_app(store, answerers, runner, turns), settings.api_key),
             log_config=None,
             access_log=False,
             lifespan="on",
@@ -143,15 +145,15 @@ def serve(settings: Settings) -> None:
         # uvicorn stops on these and then raises them again: a stop that was asked for is no failure.
         for stop in (signal.SIGINT, signal.SIGTERM):
             signal.signal(stop, lambda *_: None)
-        _Server(config, runner, ready).run(sockets=[listening])
+        _Server(config, (runner, turns), ready).run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):
-    """Says one line once it answers, and stops the jobs before it waits for anybody."""
+    """Says one line once it answers, and stops the jobs and streams before it waits for anybody."""
 
-    def __init__(self, config: uvicorn.Config, runner: Runs, ready: str) -> None:
+    def __init__(self, config: uvicorn.Config, under_way: Sequence[Runs | Turns], ready: str) -> None:
         super().__init__(config)
-        self._runner = runner
+        self._under_way = under_way
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -160,7 +162,8 @@ class _Server(uvicorn.Server):
             print(self._ready, flush=True)  # noqa: T201 - whoever started the engine waits for this line
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._runner.wind_down()
+        for each in self._under_way:
+            each.wind_down()
         await super().shutdown(sockets)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from artificer_provider.engine.answering.wording import told_before
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from artificer_provider.client.models.batch import PhaseConfig
     from artificer_provider.engine.errors import Problem
@@ -29,6 +31,39 @@ class Score:
     value: float
     cost: float | None
     tokens: int | None
+
+
+@dataclass(frozen=True)
+class Said:
+    """One thing that was said in a conversation: by the ``system``, the ``user`` or the ``assistant``."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True)
+class Turn:
+    """
+    What is to be answered in a conversation.
+
+    :param model: who is to answer, by one of its names.
+    :param spoken: what was said before, oldest first, and at last what is to be answered.
+    :param instruction: what the conversation tells whoever answers in it.
+    :param passages: what documents say about what is asked.
+    """
+
+    model: str
+    spoken: Sequence[Said]
+    instruction: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    passages: Sequence[str] = ()
+
+    @property
+    def said(self) -> list[Said]:
+        """All that a language model is told: the system's part first, the passages in it."""
+        told = told_before(self.instruction, self.passages)
+        return [*([Said("system", told)] if told else []), *self.spoken]
 
 
 class AnswerError(Exception):
@@ -81,3 +116,18 @@ class Answerer(Protocol):
 
     async def close(self) -> None:
         """Give back what it holds."""
+
+
+class Talker(Protocol):
+    """Something that can take part in a conversation."""
+
+    def turn_problems(self, turn: Turn) -> list[Problem]:
+        """Say what keeps it from answering; paths are the conversation's fields."""
+
+    def chat(self, turn: Turn) -> AsyncGenerator[str | Answer]:
+        """
+        Answer: pieces of the text as they come, and at last the whole answer.
+
+        :raises AnswerError: when there is no answer, or it breaks off.
+        :raises CutOffError: when the connection ends before the answer does.
+        """

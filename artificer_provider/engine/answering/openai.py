@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import re
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -13,15 +14,25 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from artificer_provider.engine.answering.base import Answer, AnswerError, CutOffError, Score
+from artificer_provider.engine.answering.completions import (
+    EVENTS,
+    Completion,
+    Heard,
+    NoCompletionError,
+    event_data,
+)
 from artificer_provider.engine.answering.http import HttpCaller, HttpReply, NoReplyError, NotSentError
 from artificer_provider.engine.answering.tasks import NotATaskError
 from artificer_provider.engine.answering.wording import SCORING, instruction_for, read_score, scoring_request
 from artificer_provider.engine.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 
     from artificer_provider.client.models.batch import PhaseConfig
+    from artificer_provider.engine.answering.base import Turn
+    from artificer_provider.engine.answering.completions import Usage
+    from artificer_provider.engine.answering.http import StreamedReply
 
 ATTEMPTS = 4
 MAX_WAIT = 30.0
@@ -60,26 +71,6 @@ class LlmServer:
         return url if re.search(r"/v\d", url) else f"{url}/v1"
 
 
-class _Message(BaseModel):
-    content: str | None = None
-
-
-class _Choice(BaseModel):
-    message: _Message
-
-
-class _Usage(BaseModel):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    total_tokens: int | None = None
-
-
-class _Completion(BaseModel):
-    model: str | None = None
-    choices: list[_Choice]
-    usage: _Usage | None = None
-
-
 class _Listed(BaseModel):
     id: str
 
@@ -106,17 +97,21 @@ class PassThrough:
 
     async def problems(self, phase: PhaseConfig) -> list[Problem]:
         """Say what in a phase it cannot carry out; a server that lists no models judges them itself."""
-        found = []
-        if phase.model and phase.model not in self.names:
-            self._listed = await self._models()
-            if self._listed and phase.model not in self.names:
-                known = ", ".join(self.names)
-                found.append(Problem("model", f"{phase.model!r} is not known here; known are {known}."))
+        found = await self.model_problems(phase.model)
         try:
             instruction_for(phase)
         except NotATaskError as wrong:
             found += wrong.problems
         return found
+
+    async def model_problems(self, model: str | None) -> list[Problem]:
+        """Say that a model is not known; a server that lists none judges that itself."""
+        if model and model not in self.names:
+            self._listed = await self._models()
+            if self._listed and model not in self.names:
+                known = ", ".join(self.names)
+                return [Problem("model", f"{model!r} is not known here; known are {known}.")]
+        return []
 
     async def answer(self, phase: PhaseConfig, text: str) -> Answer:
         """
@@ -171,44 +166,95 @@ class PassThrough:
             body["temperature"] = temperature
         if max_tokens is not None:
             body["max_tokens"] = max_tokens
-        reply = await self._post(body)
+        async with self._opened(body) as reply:
+            return self._answered(asked, await reply.whole())
+
+    def turn_problems(self, turn: Turn) -> list[Problem]:
+        """Find nothing: whatever is said, a language model has an answer to it."""
+        return []
+
+    async def chat(self, turn: Turn) -> AsyncGenerator[str | Answer]:
+        """
+        Hand on what the server answers, while it does. Who stops listening ends the call.
+
+        :raises AnswerError: when it gives no text, or breaks off.
+        :raises CutOffError: when the connection ends before the answer.
+        """
+        body: dict[str, JsonValue] = {
+            "model": turn.model,
+            "messages": [{"role": said.role, "content": said.content} for said in turn.said],
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        if turn.temperature is not None:
+            body["temperature"] = turn.temperature
+        if turn.max_tokens is not None:
+            body["max_tokens"] = turn.max_tokens
+        heard = Heard()
+        async with self._opened(body) as reply:
+            if EVENTS not in reply.headers.get("content-type", ""):  # a server that knows no streaming
+                answer = self._answered(turn.model, await reply.whole())
+                yield answer.text
+                yield answer
+                return
+            try:
+                async for data in event_data(reply.pieces()):
+                    if piece := heard.take(data):
+                        yield piece
+            except NoCompletionError as error:
+                raise AnswerError(f"{self._server.base} {error}.") from error
+        yield self._answer_heard(turn.model, heard)
+
+    def _answer_heard(self, asked: str, heard: Heard) -> Answer:
+        if not heard.is_done:
+            raise CutOffError(f"{self._server.base} ended its reply before the answer was whole")
+        return self._answer(asked, heard.model, heard.text, heard.usage)
+
+    def _answered(self, asked: str, reply: HttpReply) -> Answer:
+        """Make an answer of a whole reply."""
         try:
-            completion = _Completion.model_validate_json(reply.content)
+            completion = Completion.model_validate_json(reply.content)
         except ValidationError as error:
             raise AnswerError(
                 f"{self._server.base} answered something that is no chat completion."
             ) from error
-        cost = _cost(completion.usage, self._server.prices.get(asked))
-        tokens = completion.usage.total_tokens if completion.usage else None
         content = completion.choices[0].message.content if completion.choices else None
-        if not content or not content.strip():
+        return self._answer(asked, completion.model, (content or "").strip(), completion.usage)
+
+    def _answer(self, asked: str, model: str | None, text: str, usage: Usage | None) -> Answer:
+        cost = _cost(usage, self._server.prices.get(asked))
+        tokens = usage.total_tokens if usage else None
+        if not text.strip():
             raise AnswerError(
                 f"{asked} at {self._server.base} answered without any text.", cost=cost, tokens=tokens
             )
-        return Answer(content.strip(), completion.model or asked, cost, tokens)
+        return Answer(text, model or asked, cost, tokens)
 
-    async def _post(self, body: dict[str, JsonValue]) -> HttpReply:
+    @asynccontextmanager
+    async def _opened(self, body: dict[str, JsonValue]) -> AsyncIterator[StreamedReply]:
         """Send one call, and again where the server was busy, broken or not reached: a refusal is free."""
         content = json.dumps(body).encode()
         trouble = ""
         for attempt in range(ATTEMPTS):
             wait = min(MAX_WAIT, 2**attempt) * random.uniform(0.5, 1)  # noqa: S311 - spreads retries, guards nothing
             try:
-                reply = await self._caller.post("/chat/completions", content, ANSWER_TIMEOUT)
+                async with self._caller.stream("/chat/completions", content, ANSWER_TIMEOUT) as reply:
+                    if reply.status == HTTPStatus.OK:
+                        yield reply
+                        return
+                    refusal = await reply.whole()
             except NoReplyError as error:
                 raise CutOffError(f"{self._server.base} was asked and did not answer ({error})") from error
             except NotSentError as error:
                 trouble = f"could not be reached ({error})"
             else:
-                if reply.status == HTTPStatus.OK:
-                    return reply
-                trouble = f"answered {reply.status}: {reply.text[:300].strip()}"
+                trouble = f"answered {refusal.status}: {refusal.text[:300].strip()}"
                 if (
-                    reply.status != HTTPStatus.TOO_MANY_REQUESTS
-                    and reply.status < HTTPStatus.INTERNAL_SERVER_ERROR
+                    refusal.status != HTTPStatus.TOO_MANY_REQUESTS
+                    and refusal.status < HTTPStatus.INTERNAL_SERVER_ERROR
                 ):
                     raise AnswerError(f"{self._server.base} {trouble}", cost=0.0, tokens=0)
-                wait = _retry_after(reply, otherwise=wait)
+                wait = _retry_after(refusal, otherwise=wait)
             if attempt < ATTEMPTS - 1:
                 await asyncio.sleep(wait)
         raise AnswerError(f"{self._server.base} {trouble} (tried {ATTEMPTS} times)", cost=0.0, tokens=0)
@@ -222,7 +268,7 @@ class PassThrough:
             return frozenset()
 
 
-def _cost(usage: _Usage | None, price: Price | None) -> float | None:
+def _cost(usage: Usage | None, price: Price | None) -> float | None:
     """Tell what a call cost; unknown without a price, and without usage unless the model is free."""
     if price is None:
         return None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from artificer_provider.client.models.batch import PhaseConfig
-    from artificer_provider.engine.answering.base import Answer, Answerer
+    from artificer_provider.engine.answering.base import Answer
     from artificer_provider.engine.answering.openai import LlmServer
 
 MAX_THREADS = 4
@@ -42,7 +42,8 @@ class Answerers:
         self._pool = ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1), "artificer-extractive")
         kinds: list[Likeness] = [minilm.MiniLM(), TfIdf()] if minilm.is_installed() else [TfIdf()]
         found = [Extractive(kind, self._pool) for kind in kinds]
-        self._here: Mapping[str, Answerer] = {"extractive": found[0], **{kind.model: kind for kind in found}}
+        ours = {kind.model: kind for kind in found}
+        self._here: Mapping[str, Extractive] = {"extractive": found[0], **ours}
         everywhere = [*servers, *([any_model] if any_model else [])]
         check_together(everywhere, list(self._here))
         self._servers = [PassThrough(server) for server in servers]
@@ -63,17 +64,38 @@ class Answerers:
         except UnknownModelError as error:
             return [Problem("model", str(error))]
 
-    def of(self, phase: PhaseConfig) -> Answerer:
+    def of(self, phase: PhaseConfig) -> Extractive | PassThrough:
         """
         Find who answers a phase.
 
         :raises UnknownModelError: when nobody here can.
         """
-        name = phase.model or self.default
+        return self.named(phase.model)
+
+    def named(self, model: str | None) -> Extractive | PassThrough:
+        """
+        Find who answers to a name; without one, the default.
+
+        :raises UnknownModelError: when nobody here does.
+        """
+        name = model or self.default
         answerer = self._here.get(name) or self._theirs.get(name) or self._any_model
         if answerer is None:
             raise UnknownModelError(f"{name!r} is not known here; known are {', '.join(self.names)}.")
         return answerer
+
+    async def model_problems(self, model: str | None) -> list[Problem]:
+        """Say that nobody here answers to a name."""
+        try:
+            return await self.named(model).model_problems(model)
+        except UnknownModelError as error:
+            return [Problem("model", str(error))]
+
+    def own_name(self, model: str | None) -> str:
+        """Name a model as it is counted: ``extractive`` is whichever it stands for."""
+        name = model or self.default
+        here = self._here.get(name)
+        return here.model if here else name
 
     async def answer(self, phase: PhaseConfig, text: str) -> Answer:
         """

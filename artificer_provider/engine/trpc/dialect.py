@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from artificer_provider.engine.trpc import batch, orchestration, shapes
+from artificer_provider.engine.trpc import batch, chat, conversations, messages, orchestration, shapes
 from artificer_provider.engine.trpc.envelope import iso
 from artificer_provider.engine.trpc.errors import Code, RefusedError
 from artificer_provider.engine.trpc.procedures import Kind, Procedure, protected
@@ -27,6 +27,9 @@ def procedures(rooms: Rooms, look: Look = shapes.as_it_is) -> dict[str, Procedur
         "auth.public": Procedure(Kind.QUERY, _greet),
         **batch.procedures(rooms, look),
         **orchestration.procedures(rooms),
+        **conversations.procedures(rooms),
+        **messages.procedures(rooms),
+        **chat.procedures(rooms),
         "images.extractTextFromImage": Procedure(Kind.MUTATION, unread),
         "images.analyzeImage": Procedure(Kind.MUTATION, unread),
         "images.processPdf": Procedure(Kind.MUTATION, unread),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from artificer_provider.engine.answering.registry import Answerers
+    from artificer_provider.engine.chatting import Turns
     from artificer_provider.engine.running import Runs
     from artificer_provider.engine.store import Store
 
@@ -32,9 +33,9 @@ def make_runner(store: Store, answerers: Answerers, quirks: frozenset[Quirk]) ->
     return DeployedRunner(store, answerers, quirks) if quirks else Runner(store, answerers)
 
 
-def add_trpc(app: FastAPI, store: Store, answerers: Answerers, runner: Runs) -> None:
+def add_trpc(app: FastAPI, store: Store, answerers: Answerers, runner: Runs, turns: Turns) -> None:
     """Let an app answer calls of procedures, with the quirks its jobs are run with."""
-    rooms = Rooms(store, answerers, runner)
+    rooms = Rooms(store, answerers, runner, turns)
     if isinstance(runner, DeployedRunner):
         _add_quirky(app, Stage(rooms, runner, Window()))
     else:

@@ -9,7 +9,15 @@ import openapi
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from artificer_provider.client.models import batch, health, images, orchestration
+from artificer_provider.client.models import (
+    batch,
+    chat,
+    conversations,
+    health,
+    images,
+    messages,
+    orchestration,
+)
 from artificer_provider.client.models._base import Payload, Reply, wire_name
 
 if TYPE_CHECKING:
@@ -44,7 +52,7 @@ def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
     assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
 
 
-@pytest.mark.parametrize("module", [batch, orchestration, images, health])
+@pytest.mark.parametrize("module", [batch, orchestration, images, health, conversations, messages, chat])
 def test_every_field_of_every_model_stands_in_the_document_under_its_wire_name(
     document: dict[str, Any], module: ModuleType
 ) -> None:
@@ -76,7 +84,7 @@ def test_every_operation_says_who_it_is_and_how_it_refuses(document: dict[str, A
             assert "X-Request-Id" in told["headers"]
             if status >= "4":
                 assert told["content"] == REFUSAL
-    assert len(seen) == 21
+    assert len(seen) == 33
 
 
 def test_parameters_are_camel_case_and_described(document: dict[str, Any]) -> None:
