@@ -9,7 +9,9 @@ from typing import Any
 
 from artificer_provider.engine.answering.registry import Answerers
 from artificer_provider.engine.app import make_app
-from artificer_provider.engine.chatting import NoDocuments, Turns
+from artificer_provider.engine.chatting import Turns
+from artificer_provider.engine.documents.pool import Documents
+from artificer_provider.engine.retrieval import Retrieval
 from artificer_provider.engine.runner import Runner
 from artificer_provider.engine.store import Store
 
@@ -20,9 +22,12 @@ def make() -> dict[str, Any]:
     """Make the document, with an engine that serves nobody."""
     with TemporaryDirectory() as scratch:
         store, answerers = Store(Path(scratch) / "engine.sqlite3"), Answerers()
-        turns = Turns(store, answerers, NoDocuments())
         try:
-            return make_app(store, answerers, Runner(store, answerers), turns).openapi()
+            retrieval = Retrieval(store, answerers.embedder)
+            runner = Runner(store, answerers, retrieval)
+            documents = Documents(Path(scratch) / "reading")
+            turns = Turns(store, answerers, retrieval)
+            return make_app(store, answerers, runner, documents, retrieval, turns=turns).openapi()
         finally:
             store.close()
 

@@ -50,6 +50,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "To use the copy, put it as engine.sqlite3 into a directory of its own",
     )
     engine.add_argument(
+        "--trusted-proxy",
+        action="append",
+        default=[],
+        metavar="CIDR",
+        help="a proxy whose X-Forwarded-For says where a call comes from; may be given again",
+    )
+    engine.add_argument(
         "--quirks",
         nargs="?",
         const="all",
@@ -75,7 +82,10 @@ def _engine(asked: argparse.Namespace) -> int:
         print(listing())  # noqa: T201 - what was asked for
         return 0
     try:
-        settings = read_settings(asked.host, asked.port, asked.data.expanduser(), asked.models, os.environ)
+        data = asked.data.expanduser()
+        settings = read_settings(
+            asked.host, asked.port, data, asked.models, os.environ, proxies=asked.trusted_proxy
+        )
         quirks = chosen(asked.quirks) if asked.quirks else frozenset()
         serve(replace(settings, quirks=quirks))
     except (CannotServeError, UnknownQuirkError) as reason:

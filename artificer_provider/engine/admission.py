@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Protocol
 
 from artificer_provider.client.models.batch import CreateBatchJob, PhaseConfig
-from artificer_provider.engine.errors import Problem, invalid, unknown_project
+from artificer_provider.engine.errors import Problem, invalid
 from artificer_provider.engine.payloads import parse, unstorable
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ async def check(asked: CreateBatchJob, body: bytes | bytearray, capable: Capable
     :param body: what it was read from, or what that was part of.
     :raises EngineError: 422 with everything that cannot be done as asked.
     """
-    problems = [*unstorable(asked, body), *_repeated_names(asked), *_not_offered(asked)]
+    problems = [*unstorable(asked, body), *_repeated_names(asked), *_without_documents(asked)]
     for place, phase in enumerate(asked.phases):
         problems += [
             Problem(f"phases[{place}].{path}", message) for path, message in await capable.problems(phase)
@@ -65,10 +65,7 @@ def _repeated_names(asked: CreateBatchJob) -> Iterator[Problem]:
         seen.add(phase.name)
 
 
-def _not_offered(asked: CreateBatchJob) -> Iterator[Problem]:
-    """Refuse what the contract knows but this engine does not do, rather than leave it out in silence."""
-    if asked.project_id is not None:
-        yield unknown_project(asked.project_id)
+def _without_documents(asked: CreateBatchJob) -> Iterator[Problem]:
     for place, phase in enumerate(asked.phases):
-        if phase.use_rag:
-            yield Problem(f"phases[{place}].useRAG", "is not offered: this engine keeps no documents.")
+        if phase.use_rag and asked.project_id is None:
+            yield Problem(f"phases[{place}].useRAG", "needs a projectId: whose documents are looked up?")

@@ -10,19 +10,25 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from artificer_provider import __version__
-from artificer_provider.engine import changes, writes
+from artificer_provider.engine import changes, key_usage, writes
+from artificer_provider.engine.api.auth import auth_api
 from artificer_provider.engine.api.batch import batch_api
 from artificer_provider.engine.api.chat import chat_api
 from artificer_provider.engine.api.conversations import conversations_api
 from artificer_provider.engine.api.docs import docs_api
 from artificer_provider.engine.api.document import make_document, operation_id
+from artificer_provider.engine.api.documents import documents_api
 from artificer_provider.engine.api.health import health_api
 from artificer_provider.engine.api.images import images_api
 from artificer_provider.engine.api.messages import messages_api
 from artificer_provider.engine.api.orchestration import orchestration_api
 from artificer_provider.engine.api.outcome import outcome_api
-from artificer_provider.engine.gate import shape_errors
+from artificer_provider.engine.api.projects import projects_api
+from artificer_provider.engine.api.search import search_api
+from artificer_provider.engine.indexing import Indexer
+from artificer_provider.engine.refusals import shape_errors
 from artificer_provider.engine.trpc.mount import add_trpc
+from artificer_provider.engine.trpc.procedures import Rooms
 from artificer_provider.engine.trpc.streams import streams
 
 if TYPE_CHECKING:
@@ -30,22 +36,38 @@ if TYPE_CHECKING:
 
     from artificer_provider.engine.answering.registry import Answerers
     from artificer_provider.engine.chatting import Turns
+    from artificer_provider.engine.documents.pool import Documents
+    from artificer_provider.engine.retrieval import Retrieval
     from artificer_provider.engine.running import Runs
     from artificer_provider.engine.store import Store
 
 SHUTDOWN_GRACE = 5.0
 
 
-def make_app(store: Store, answerers: Answerers, runner: Runs, turns: Turns) -> FastAPI:
+def make_app(
+    store: Store,
+    answerers: Answerers,
+    runner: Runs,
+    documents: Documents,
+    retrieval: Retrieval,
+    *,
+    turns: Turns,
+) -> FastAPI:
     """Put the paths over a store. All that it is given ends with it."""
+    indexer = Indexer(store, answerers.embedder)
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
         await store.write(writes.forget_old_keys)
         await store.write(changes.forget)
+        await store.write(key_usage.forget)
+        documents.open()
         await runner.take_up()
+        await indexer.take_up()
         yield
+        await indexer.close()
         await asyncio.gather(runner.close(SHUTDOWN_GRACE), turns.close(SHUTDOWN_GRACE))
+        await documents.close()
         await answerers.close()
         store.close()
 
@@ -63,16 +85,20 @@ def make_app(store: Store, answerers: Answerers, runner: Runs, turns: Turns) -> 
     for api in (
         batch_api(store, runner, answerers),
         outcome_api(store),
-        orchestration_api(store, answerers),
+        orchestration_api(store, answerers, retrieval),
         images_api(),
         conversations_api(store, answerers),
         messages_api(store),
         chat_api(turns),
         streams(turns),
+        projects_api(store),
+        documents_api(store, answerers, documents, indexer, retrieval),
+        search_api(store, indexer, retrieval),
+        auth_api(),
         health_api(store, answerers),
         docs_api(),
     ):
         app.include_router(api)
-    add_trpc(app, store, answerers, runner, turns)
+    add_trpc(app, Rooms(store, answerers, runner, documents, retrieval, indexer, turns))
     app.openapi = partial(make_document, app)  # type: ignore[method-assign]  # FastAPI's own way to change the document
     return app

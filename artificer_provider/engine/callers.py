@@ -18,7 +18,7 @@ class Caller:
     One who calls.
 
     :param owner: whose rows are seen and made.
-    :param scopes: what may be done; ``*`` is everything.
+    :param scopes: what may be done; ``*`` is everything, none where no key is asked for.
     :param key_id: the key that was sent; None where none is asked for, or it is the environment's.
     :param address: the IP address that the call comes from.
     """

@@ -61,18 +61,18 @@ class Listed(NamedTuple):
 
 
 def jobs_and_cursor(
-    connection: sqlite3.Connection, filters: Mapping[str, str | None], limit: int, offset: int
+    connection: sqlite3.Connection, filters: Mapping[str, str | None], limit: int, offset: int, *, owner: str
 ) -> Listed:
-    """Read a page of the jobs, newest first, and the cursor from which on their changes are told."""
+    """Read a page of an owner's jobs, newest first, and the cursor from which on their changes are told."""
     with _one_moment(connection):
-        jobs, total = reads.jobs(connection, filters, limit, offset)
+        jobs, total = reads.jobs(connection, filters, limit, offset, owner=owner)
         database_id, _, latest = _feed(connection)
         return Listed(jobs, total, str(Cursor(database_id, latest, latest)))
 
 
-def since(connection: sqlite3.Connection, cursor: str, limit: int) -> JobChanges:
+def since(connection: sqlite3.Connection, cursor: str, limit: int, *, owner: str) -> JobChanges:
     """
-    Read what changed beyond a cursor, the oldest change first.
+    Read what changed among an owner's jobs beyond a cursor, the oldest change first.
 
     :param cursor: as it was given out; empty begins at the beginning.
     :param limit: how many jobs, living and deleted, at most.
@@ -93,27 +93,29 @@ def since(connection: sqlite3.Connection, cursor: str, limit: int) -> JobChanges
                 "This updatedSince is not known here any more: list again, and go on from there.",
             )
         rows = connection.execute(
-            """SELECT revision, id, NULL AS deleted_at FROM jobs WHERE revision > ?
-               UNION ALL SELECT revision, job_id, deleted_at FROM tombstones WHERE revision > ?
-               ORDER BY revision LIMIT ?""",
-            (seen.position, seen.settled, limit + 1),
+            """SELECT revision, id, NULL AS deleted_at FROM jobs
+               WHERE owner = :owner AND revision > :position
+               UNION ALL SELECT revision, job_id, deleted_at FROM tombstones
+               WHERE owner = :owner AND revision > :settled
+               ORDER BY revision LIMIT :limit""",
+            {"owner": owner, "position": seen.position, "settled": seen.settled, "limit": limit + 1},
         ).fetchall()
         has_more, told = len(rows) > limit, rows[:limit]
         position = told[-1]["revision"] if has_more else latest
         return JobChanges(
-            jobs=[reads.job(connection, row["id"]) for row in told if row["deleted_at"] is None],
+            jobs=[reads.job(connection, row["id"], owner=owner) for row in told if row["deleted_at"] is None],
             deleted=[DeletedJob.model_validate(dict(row)) for row in told if row["deleted_at"] is not None],
             next_cursor=str(Cursor(database_id, position, max(position, seen.settled))),
             has_more=has_more,
         )
 
 
-def bury(connection: sqlite3.Connection, job_id: str) -> None:
-    """Leave a tombstone for a job that was deleted, and forget those that are old."""
+def bury(connection: sqlite3.Connection, job_id: str, *, owner: str) -> None:
+    """Leave its owner a tombstone for a job that was deleted, and forget those that are old."""
     forget(connection)
     connection.execute(
-        "INSERT INTO tombstones (revision, job_id, deleted_at) VALUES (?, ?, ?)",
-        (clock.next_revision(connection), job_id, clock.now()),
+        "INSERT INTO tombstones (revision, job_id, owner, deleted_at) VALUES (?, ?, ?, ?)",
+        (clock.next_revision(connection), job_id, owner, clock.now()),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from weakref import WeakValueDictionary
 
 from artificer_provider.client.models.chat import ChatReply, Source
@@ -15,6 +15,7 @@ from artificer_provider.engine.answering.base import Answer, Said, Turn
 from artificer_provider.engine.answering.registry import UnknownModelError
 from artificer_provider.engine.calling import make_turn
 from artificer_provider.engine.errors import EngineError, Problem, invalid
+from artificer_provider.engine.grounding import PASSAGES
 from artificer_provider.engine.underway import Work, Works
 
 if TYPE_CHECKING:
@@ -24,40 +25,8 @@ if TYPE_CHECKING:
     from artificer_provider.engine.answering.base import Talker
     from artificer_provider.engine.answering.registry import Answerers
     from artificer_provider.engine.conversations import Setting
+    from artificer_provider.engine.retrieval import Passage, Retrieval
     from artificer_provider.engine.store import Store
-
-#: How many passages of a project's documents are put before the model.
-PASSAGES = 5
-
-
-class Passage(Protocol):
-    """A piece of a document, and how near it is to what was looked for."""
-
-    @property
-    def document_id(self) -> str: ...  # noqa: D102 - see above
-    @property
-    def filename(self) -> str: ...  # noqa: D102
-    @property
-    def chunk_index(self) -> int: ...  # noqa: D102
-    @property
-    def text(self) -> str: ...  # noqa: D102
-    @property
-    def score(self) -> float: ...  # noqa: D102
-
-
-class Finder(Protocol):
-    """What looks things up in documents."""
-
-    async def passages(self, owner: str, project_id: str, query: str, limit: int) -> Sequence[Passage]:
-        """Find the passages of a project's documents that are nearest to a query, the nearest first."""
-
-
-class NoDocuments:
-    """Finds nothing."""
-
-    async def passages(self, owner: str, project_id: str, query: str, limit: int) -> Sequence[Passage]:
-        """Find nothing."""
-        return []
 
 
 @dataclass(frozen=True)
@@ -105,10 +74,10 @@ class Turns:
     nothing is kept. Once a model is asked its answer is waited for, also when the caller is gone.
     """
 
-    def __init__(self, store: Store, answerers: Answerers, finder: Finder) -> None:
+    def __init__(self, store: Store, answerers: Answerers, retrieval: Retrieval) -> None:
         self._store = store
         self._answerers = answerers
-        self._finder = finder
+        self._retrieval = retrieval
         self._works = Works()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -159,7 +128,9 @@ class Turns:
 
     async def _passages(self, question: Question, setting: Setting) -> Sequence[Passage]:
         if setting.project_id is not None and setting.has_documents and question.use_rag is not False:
-            return await self._finder.passages(question.owner, setting.project_id, question.content, PASSAGES)
+            return await self._retrieval.passages(
+                question.owner, setting.project_id, question.content, PASSAGES
+            )
         if question.use_rag:
             raise invalid(
                 [Problem("useRAG", "the conversation belongs to no project with documents; leave it out.")]

@@ -27,6 +27,18 @@ class EngineError(Exception):
     headers: dict[str, str] = field(default_factory=dict)
 
 
+class UnknownError(EngineError):
+    """
+    There is nothing of this id that the caller could see: another owner's is as unknown as one never made.
+
+    :param noun: what it would be: project, document, conversation.
+    """
+
+    def __init__(self, noun: str, its_id: str) -> None:
+        super().__init__(404, "not_found", f"There is no {noun} {its_id!r} on this engine.")
+        self.noun = noun
+
+
 class ErrorDetail(BaseModel):
     """One thing wrong: the field, written as one would in code (`items[3].input`), and what about it."""
 
@@ -56,11 +68,9 @@ def unknown_job(job_id: str) -> EngineError:
     return EngineError(404, "not_found", f"There is no batch job {job_id!r} on this engine.")
 
 
-def unknown_project(project_id: str) -> Problem:
-    """Say that there is no such project: this engine keeps none yet, so a name for one is a mistake."""
-    return Problem(
-        "projectId", f"there is no project {project_id!r}: this engine keeps no projects; leave it out."
-    )
+def no_such_project(project_id: str) -> EngineError:
+    """Say that what names a project names none that the caller has."""
+    return invalid([Problem("projectId", f"there is no project {project_id!r} on this engine.")])
 
 
 def invalid(problems: list[Problem]) -> EngineError:

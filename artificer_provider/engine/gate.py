@@ -1,59 +1,46 @@
-"""What every request passes, and how every refusal looks."""
+"""What every request passes."""
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
-import json
-import logging
 import re
 import secrets
 import sqlite3
-from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
-from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.routing import Route
 
-from artificer_provider.engine.callers import Caller
-from artificer_provider.engine.errors import EngineError, ErrorContent, ErrorDetail, ErrorReply, Problem
-from artificer_provider.engine.payloads import path_of
+from artificer_provider.engine.errors import EngineError
+from artificer_provider.engine.keys import LOOKS_LIKE_KEY
+from artificer_provider.engine.refusals import error_reply, unavailable
+from artificer_provider.engine.scopes import scope_needed
+from artificer_provider.engine.trpc.errors import translated
 from artificer_provider.engine.trpc.paths import called
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from fastapi import FastAPI, Request
+    from fastapi import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-log = logging.getLogger(__name__)
+    from artificer_provider.engine.door import Door, Visit
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
-# Whether it is well, and what its contract is, which anybody can read in the repository.
-OPEN_PATHS = re.compile(r"(/api)?/health|/openapi\.json|/docs(/.*)?")
 _HOST = re.compile(r"\[(?P<six>[0-9A-Fa-f:.]+)\](:\d+)?|(?P<name>[^:]*)(:\d+)?")
-#: Seconds; a person has to make room on the disk first.
-RETRY_AFTER = "30"
-_PRIMARY_CODE = 0xFF  # what is above it only says more exactly the same
-_DISK_CODES = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY)
 _ORDERLY_ID = re.compile(r"[\w.:-]{1,100}")
-_CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
 class Gate:
     """
-    Names each request, and lets in only who has the key.
+    Names each request, and lets in only who may do what it asks for.
 
-    :param api_key: what callers must send as a bearer token; None lets everybody on this machine in.
+    :param door: what knows the callers.
     """
 
-    def __init__(self, app: ASGIApp, api_key: str | None) -> None:
+    def __init__(self, app: ASGIApp, door: Door) -> None:
         self._app = app
-        self._api_key = api_key
+        self._door = door
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or hand it on."""
@@ -61,54 +48,79 @@ class Gate:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        said = headers.get("X-Request-Id", "")
-        request_id = said if _ORDERLY_ID.fullmatch(said) else f"req_{secrets.token_hex(8)}"
-        scope.setdefault("state", {})["request_id"] = request_id
+        request_id = _request_id(headers.get("X-Request-Id", ""))
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id
 
         async def send_named(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+                named = MutableHeaders(scope=message)
+                named["X-Request-Id"] = request_id
+                if "visit" in state:
+                    named.update(state["visit"].headers)
             await send(message)
 
-        is_known = scope["state"]["is_known"] = self._knows(headers.get("Authorization"))
-        scope["state"]["caller"] = Caller(address=(scope.get("client") or (None,))[0])
-        refusal = self._refusal(scope["path"], headers, is_known=is_known)
-        if refusal is not None:
-            await error_reply(refusal, request_id)(scope, receive, send_named)
+        try:
+            visit = state["visit"] = self._visit(scope, headers)
+            state["caller"] = visit.caller
+            self._admit(scope, visit)
+        except EngineError as refusal:
+            await _refused(refusal, scope["path"], request_id)(scope, receive, send_named)
             return
+        except sqlite3.OperationalError as error:
+            await error_reply(unavailable(error, request_id), request_id)(scope, receive, send_named)
+            return
+        peer = scope.get("client") or (None,)
+        if (scheme := headers.get("X-Forwarded-Proto")) in ("http", "https") and self._door.is_trusted(
+            peer[0]
+        ):
+            scope = {**scope, "scheme": scheme}  # for the addresses in our replies
         if scope["method"] == "HEAD" and called(scope["path"]) is None:
             # What a GET would say: the server below leaves the body out, by the method of its own scope.
             scope = {**scope, "method": "GET"}
         await self._app(scope, receive, send_named)
 
-    def _refusal(self, path: str, headers: Headers, *, is_known: bool) -> EngineError | None:
+    def _visit(self, scope: Scope, headers: Headers) -> Visit:
+        """
+        Say who sent a request.
+
+        :raises EngineError: when nobody may send one like it.
+        """
+        if _holds_key(scope):
+            raise EngineError(
+                400,
+                "key_in_url",
+                "There is a key in this URL. URLs end up in logs and histories, so others may have it now: "
+                "rotate it (artificer keys rotate ID), and send the new one only as "
+                "'Authorization: Bearer <key>'.",
+            )
         # Without a key, that only this machine can connect is all the protection there is, and a web page can
         # get around it: its own name resolves to 127.0.0.1 at second sight (DNS rebinding), and the visitor's
         # browser takes us for the page's server. The name it asks for gives that away. A key keeps pages out.
-        if self._api_key is None and not _names_this_machine(headers.get("Host", "")):
-            return EngineError(
+        if not self._door.asks_for_keys() and not _names_this_machine(headers.get("Host", "")):
+            raise EngineError(
                 403,
                 "forbidden_host",
                 f"This engine asks for no key, so it answers to 'localhost' and loopback addresses only, not "
-                f"to {headers.get('Host', '')!r}: call it by one of those, or set ARTIFICER_ENGINE_API_KEY.",
+                f"to {headers.get('Host', '')!r}: call it by one of those, or make a key (artificer keys "
+                "create, or ARTIFICER_ENGINE_API_KEY).",
             )
-        # Procedures ask for the key themselves: their refusals look otherwise, and one is open to all.
-        if is_known or OPEN_PATHS.fullmatch(path) or called(path) is not None:
-            return None
-        return EngineError(
-            401,
-            "unauthorized",
-            "This engine asks for its key: send 'Authorization: Bearer <key>'.",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
+        forwarded = headers.getlist("X-Forwarded-For")
+        return self._door.visit(headers.get("Authorization"), _peer(scope), forwarded)
 
-    def _knows(self, authorization: str | None) -> bool:
-        if self._api_key is None:
-            return True
-        scheme, _, key = (authorization or "").partition(" ")
-        return scheme.lower() == "bearer" and hmac.compare_digest(
-            key.strip().encode(), self._api_key.encode()
-        )
+    def _admit(self, scope: Scope, visit: Visit) -> None:
+        """
+        Make sure that a caller may send a request.
+
+        :raises EngineError: when he may not.
+        """
+        # Procedures are several in one request, and one of them is open to all: they are let in one by one.
+        if called(scope["path"]) is not None:
+            return
+        needed = scope_needed(scope["method"], scope["path"])
+        if needed is not None:
+            visit.count()
+            visit.require(needed)
 
 
 async def read_body(request: Request) -> bytearray:
@@ -140,71 +152,31 @@ async def read_body(request: Request) -> bytearray:
     return body
 
 
-def error_reply(error: EngineError, request_id: str) -> Response:
-    """Make the reply to a request that is refused."""
-    details = [ErrorDetail(path=path, message=message) for path, message in error.problems]
-    content = ErrorContent(code=error.code, message=error.message, details=details, request_id=request_id)
-    # Escaped to ASCII: what a caller sent and is told of again need not be text.
-    body = json.dumps(ErrorReply(error=content).model_dump(by_alias=True))
-    return Response(body, error.status, media_type="application/json", headers=error.headers)
+def _peer(scope: Scope) -> str | None:
+    client: tuple[str, int] | None = scope.get("client")
+    return None if client is None else client[0]
 
 
-def shape_errors(app: FastAPI) -> None:
-    """Give every error of an app the contract's one shape."""
+def _request_id(said: str) -> str:
+    """Take the caller's own id, unless it would not do in a log."""
+    if _ORDERLY_ID.fullmatch(said) and not LOOKS_LIKE_KEY.search(said):
+        return said
+    return f"req_{secrets.token_hex(8)}"
 
-    @app.exception_handler(EngineError)
-    async def refused(request: Request, error: EngineError) -> Response:
-        return error_reply(error, request.state.request_id)
 
-    @app.exception_handler(RequestValidationError)
-    async def misread(request: Request, error: RequestValidationError) -> Response:
-        problems = _problems(error.errors())
-        sentence = f"{problems[0].path}: {problems[0].message}"
-        return error_reply(EngineError(422, "validation_error", sentence, problems), request.state.request_id)
+def _holds_key(scope: Scope) -> bool:
+    """Look for a key in an address, as it was sent and as it reads."""
+    sent = b"%b?%b" % (scope.get("raw_path") or scope["path"].encode(), scope["query_string"])
+    text = sent.decode("latin-1")
+    return LOOKS_LIKE_KEY.search(text) is not None or LOOKS_LIKE_KEY.search(unquote(text)) is not None
 
-    @app.exception_handler(HTTPException)
-    async def not_here(request: Request, error: HTTPException) -> Response:
-        code = _CODES.get(error.status_code, "http_error")
-        sentence = f"{request.method} {request.url.path}: {error.detail}. /openapi.json lists what there is."
-        headers = dict(error.headers or {})
-        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            headers["Allow"] = ", ".join(_methods_of(app, request.url.path))
-            sentence = (
-                f"{request.method} {request.url.path}: not offered; this path takes {headers['Allow']}."
-            )
-        refusal = EngineError(error.status_code, code, sentence, headers=headers)
-        return error_reply(refusal, request.state.request_id)
 
-    @app.exception_handler(sqlite3.OperationalError)
-    async def not_kept(request: Request, error: sqlite3.OperationalError) -> Response:
-        # Errors that Python itself finds in a row have no code.
-        if getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE not in _DISK_CODES:
-            raise error
-        log.error("request %s: the database: %s", request.state.request_id, error)
-        sentence = (
-            f"The engine cannot use its database now ({error}). Nothing was changed: give the disk it lies "
-            "on some room, and send this again."
-        )
-        refusal = EngineError(503, "storage_unavailable", sentence, headers={"Retry-After": RETRY_AFTER})
-        return error_reply(refusal, request.state.request_id)
-
-    @app.exception_handler(Exception)
-    async def broken(request: Request, error: Exception) -> Response:
-        request_id = request.state.request_id
-        log.error("request %s: %s %s failed", request_id, request.method, request.url.path, exc_info=error)
-        sentence = f"The engine failed; its log has the reason under {request_id}. Nothing was changed."
-        # The server closes a connection on which an application failed: a caller must not use it again.
-        refusal = EngineError(500, "internal_error", sentence, headers={"Connection": "close"})
+def _refused(refusal: EngineError, path: str, request_id: str) -> Response:
+    """Refuse in the words of the dialect that the path is of."""
+    if called(path) is None:
         return error_reply(refusal, request_id)
-
-
-def _methods_of(app: FastAPI, path: str) -> list[str]:
-    """Name all methods of a path: several routes can share one, and each knows only its own."""
-    routes = [route for route in app.routes if isinstance(route, Route)]
-    # The first that fits is the one that is meant: /api/batch/cleanup is no job.
-    meant = next(route.path for route in routes if route.path_regex.match(path))
-    found = {method for route in routes if route.path == meant for method in route.methods or ()}
-    return sorted(found | {"HEAD"} if "GET" in found else found)
+    written = translated(refusal)
+    return Response(written.written(None), written.code.status, refusal.headers, "application/json")
 
 
 def _names_this_machine(host: str) -> bool:
@@ -215,7 +187,3 @@ def _names_this_machine(host: str) -> bool:
         return ipaddress.ip_address(parts["six"] or parts["name"]).is_loopback
     except ValueError:
         return parts["name"].lower() == "localhost"
-
-
-def _problems(errors: Sequence[dict[str, object]]) -> list[Problem]:
-    return [Problem(path_of(tuple(error["loc"])[1:]), str(error["msg"])) for error in errors]  # type: ignore[arg-type]  # FastAPI types its errors as Any

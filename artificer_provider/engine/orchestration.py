@@ -21,9 +21,10 @@ from artificer_provider.client.models.orchestration import (
     RoutingSummary,
 )
 from artificer_provider.client.states import InDoubt
-from artificer_provider.engine import attempts, clock
+from artificer_provider.engine import attempts, clock, projects
 from artificer_provider.engine.calling import answers_worth_asking, make_call, score_to_reach
-from artificer_provider.engine.errors import EngineError, Problem, invalid, unknown_project
+from artificer_provider.engine.errors import EngineError, Problem, invalid
+from artificer_provider.engine.grounding import PASSAGES, with_passages
 
 if TYPE_CHECKING:
     import sqlite3
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from artificer_provider.client.models.orchestration import ChainExecutionRequest, ChainPhase, ProcessText
     from artificer_provider.engine.answering.registry import Answerers
+    from artificer_provider.engine.retrieval import Retrieval
     from artificer_provider.engine.store import Store
 
 HASH_CHARS = 16
@@ -40,7 +42,7 @@ _DECISION_COLUMNS = """id, prompt_hash, prompt_length, executed_model, total_cos
 
 
 @dataclass(frozen=True)
-class _Answered:
+class Answered:
     """
     An answer, and what it took to get it.
 
@@ -56,15 +58,25 @@ class _Answered:
     seconds: float
 
 
-async def execute(asked: ChainExecutionRequest, answerers: Answerers, store: Store) -> ChainExecutionResult:
+async def execute(
+    asked: ChainExecutionRequest, answerers: Answerers, store: Store, retrieval: Retrieval, *, owner: str
+) -> ChainExecutionResult:
     """
     Answer one query. Where no answer scores enough, the best one is given with its score: it was paid for.
 
+    :param retrieval: finds the passages that are put before the query, where that is asked for.
+    :param owner: in whose analytics it is counted.
     :raises EngineError: 422 when it asks for what cannot be done here, 502 when the model gives no answer.
     """
-    if problems := list(_not_offered(asked)):
-        raise invalid(problems)
-    answered = await _answer(await _phase_for(asked, answerers), asked.query, answerers, store)
+    if asked.use_rag and asked.project_id is None:
+        raise invalid([Problem("useRAG", "needs a projectId: whose documents are looked up?")])
+    if asked.project_id is not None:
+        await store.read(partial(projects.require, owner=owner, project_id=asked.project_id))
+    phase = await _phase_for(asked, answerers)
+    text = asked.query
+    if asked.use_rag and asked.project_id is not None:
+        text = with_passages(text, await retrieval.passages(owner, asked.project_id, text, PASSAGES))
+    answered = await answer(phase, text, answerers, store, owner)
     return ChainExecutionResult(
         response=answered.text,
         model=answered.model,
@@ -76,10 +88,13 @@ async def execute(asked: ChainExecutionRequest, answerers: Answerers, store: Sto
     )
 
 
-async def process_text(asked: ProcessText, answerers: Answerers, store: Store) -> ProcessedText:
+async def process_text(
+    asked: ProcessText, answerers: Answerers, store: Store, *, owner: str
+) -> ProcessedText:
     """
     Put one text to each phase; none is given the answer of another.
 
+    :param owner: in whose analytics it is counted.
     :raises EngineError: 422 when a phase cannot be carried out here, 502 when a model gives no answer.
     """
     phases = [_chain_phase(phase) for phase in asked.chain_config.phases]
@@ -90,7 +105,7 @@ async def process_text(asked: ProcessText, answerers: Answerers, store: Store) -
     ]
     if problems:
         raise invalid(problems)
-    results = [(phase, await _answer(phase, asked.text, answerers, store)) for phase in phases]
+    results = [(phase, await answer(phase, asked.text, answerers, store, owner)) for phase in phases]
     costs = [answered.cost for _, answered in results]
     known = [cost for cost in costs if cost is not None]
     return ProcessedText(
@@ -103,20 +118,21 @@ async def process_text(asked: ProcessText, answerers: Answerers, store: Store) -
     )
 
 
-def record(connection: sqlite3.Connection, decision: RoutingDecision) -> None:
-    """Keep who answered a question, and how that ended."""
+def record(connection: sqlite3.Connection, decision: RoutingDecision, *, owner: str) -> None:
+    """Keep who answered an owner's question, and how that ended."""
     values = decision.model_dump(include=set(_DECISION_COLUMNS.replace(",", " ").split()), mode="json")
+    values["owner"] = owner
     connection.execute(
         f"INSERT INTO decisions ({', '.join(values)}) VALUES ({', '.join(f':{name}' for name in values)})",  # noqa: S608 - our own column names
         values,
     )
 
 
-def analytics(connection: sqlite3.Connection, limit: int) -> RoutingAnalytics:
-    """Read the latest decisions, newest first, and count them."""
+def analytics(connection: sqlite3.Connection, limit: int, *, owner: str) -> RoutingAnalytics:
+    """Read an owner's latest decisions, newest first, and count them."""
     rows = connection.execute(
-        f"SELECT {_DECISION_COLUMNS} FROM decisions ORDER BY number DESC LIMIT ?",  # noqa: S608 - our own column names
-        (limit,),
+        f"SELECT {_DECISION_COLUMNS} FROM decisions WHERE owner = ? ORDER BY number DESC LIMIT ?",  # noqa: S608 - our own column names
+        (owner, limit),
     )
     return counted([RoutingDecision.model_validate(dict(row)) for row in rows])
 
@@ -138,17 +154,11 @@ def counted(decisions: Sequence[RoutingDecision]) -> RoutingAnalytics:
     )
 
 
-def _not_offered(asked: ChainExecutionRequest) -> Iterator[Problem]:
-    """Refuse what the contract knows but this engine does not do, rather than leave it out in silence."""
-    if asked.use_rag:
-        yield Problem("useRAG", "is not offered: this engine keeps no documents.")
-    if asked.project_id is not None:
-        yield unknown_project(asked.project_id)
-
-
 async def _phase_for(asked: ChainExecutionRequest, answerers: Answerers) -> PhaseConfig:
     """Make the phase that a query is: as it stands for a language model, else by its task type."""
-    plain = PhaseConfig(name="execute", model=asked.model, validation=asked.validation_config)
+    plain = PhaseConfig(
+        name="execute", model=asked.model, use_rag=asked.use_rag, validation=asked.validation_config
+    )
     if not await answerers.problems(plain):
         return plain
     phase = plain.model_copy(update={"task_type": asked.task_type})
@@ -188,8 +198,12 @@ def _said_without_tasks(problems: Sequence[Problem]) -> Iterator[Problem]:
             yield problem
 
 
-async def _answer(phase: PhaseConfig, text: str, answerers: Answerers, store: Store) -> _Answered:
-    """Ask the model, and keep that it was asked before anybody hears of it."""
+async def answer(phase: PhaseConfig, text: str, answerers: Answerers, store: Store, owner: str) -> Answered:
+    """
+    Ask the model, and keep that it was asked before anybody hears of it.
+
+    :raises EngineError: 502 when it gives no answer.
+    """
     begun, answerer = time.monotonic(), answerers.of(phase)
     rules = attempts.Rules(
         in_doubt=InDoubt.FAIL,
@@ -200,7 +214,7 @@ async def _answer(phase: PhaseConfig, text: str, answerers: Answerers, store: St
     while isinstance(step := attempts.next_step(calls, rules), attempts.Ask | attempts.Judge):
         calls.append(await make_call(answerer, phase, text, step))
     answers = sum(call.asked is attempts.Asked.ANSWER for call in calls)
-    answered = _Answered(
+    answered = Answered(
         text=step.text or "",
         model=step.model or phase.model,
         score=step.score,
@@ -209,13 +223,13 @@ async def _answer(phase: PhaseConfig, text: str, answerers: Answerers, store: St
         retries=answers - 1,
         seconds=time.monotonic() - begun,
     )
-    await store.write(partial(record, decision=_decision(text, step, answered)))
+    await store.write(partial(record, decision=_decision(text, step, answered), owner=owner))
     if isinstance(step, attempts.Fail) and step.text is None:
         raise EngineError(502, "model_error", f"{phase.name}: {step.error}")
     return answered
 
 
-def _decision(text: str, outcome: attempts.Keep | attempts.Fail, answered: _Answered) -> RoutingDecision:
+def _decision(text: str, outcome: attempts.Keep | attempts.Fail, answered: Answered) -> RoutingDecision:
     return RoutingDecision(
         id=f"dec_{secrets.token_urlsafe(12)}",
         prompt_hash=f"{hashlib.sha256(text.encode()).hexdigest()[:HASH_CHARS]}...",
@@ -230,7 +244,7 @@ def _decision(text: str, outcome: attempts.Keep | attempts.Fail, answered: _Answ
     )
 
 
-def _phase_answer(phase: PhaseConfig, answered: _Answered) -> PhaseAnswer:
+def _phase_answer(phase: PhaseConfig, answered: Answered) -> PhaseAnswer:
     return PhaseAnswer(
         phase=phase.name,
         response=answered.text,

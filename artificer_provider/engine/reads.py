@@ -36,6 +36,8 @@ class Plan:
     """What a job needs to be run, and how far it is."""
 
     number: int
+    owner: str
+    project_id: str | None
     phases: list[PhaseConfig]
     concurrency: int
     max_retries: int
@@ -45,28 +47,32 @@ class Plan:
     failed: Mapping[int, int]
 
 
-def job(connection: sqlite3.Connection, job_id: str) -> BatchJob:
+def job(connection: sqlite3.Connection, job_id: str, *, owner: str) -> BatchJob:
     """
     Read one job.
 
+    :param owner: whose it must be; another's is as unknown as one that never was.
     :raises EngineError: 404 when there is none.
     """
-    row = connection.execute(f"SELECT {_JOB_COLUMNS} FROM jobs WHERE id = ?", (job_id,)).fetchone()  # noqa: S608 - our own column names
+    row = connection.execute(
+        f"SELECT {_JOB_COLUMNS} FROM jobs WHERE id = ? AND owner = ?",  # noqa: S608 - our own column names
+        (job_id, owner),
+    ).fetchone()
     if row is None:
         raise unknown_job(job_id)
     return BatchJob.model_validate(dict(row))
 
 
 def jobs(
-    connection: sqlite3.Connection, filters: Mapping[str, str | None], limit: int, offset: int
+    connection: sqlite3.Connection, filters: Mapping[str, str | None], limit: int, offset: int, *, owner: str
 ) -> tuple[list[BatchJob], int]:
     """
-    Read one page of the jobs, newest first, and how many there are in all.
+    Read one page of an owner's jobs, newest first, and how many there are in all.
 
     :param filters: by column, the exact value to look for; None looks for nothing.
     """
-    wanted = {column: value for column, value in filters.items() if value is not None}
-    where = " AND ".join(f"{column} = :{column}" for column in wanted) or "TRUE"
+    wanted = {"owner": owner} | {column: value for column, value in filters.items() if value is not None}
+    where = " AND ".join(f"{column} = :{column}" for column in wanted)
     total = connection.execute(f"SELECT COUNT(*) FROM jobs WHERE {where}", wanted).fetchone()[0]  # noqa: S608 - values are bound
     rows = connection.execute(
         f"SELECT {_JOB_COLUMNS} FROM jobs WHERE {where} ORDER BY number DESC LIMIT :limit OFFSET :offset",  # noqa: S608 - values are bound
@@ -76,12 +82,12 @@ def jobs(
 
 
 def jobs_by_status(connection: sqlite3.Connection) -> dict[str, int]:
-    """Count the jobs of each status."""
+    """Count the jobs of each status, of all owners."""
     return dict(connection.execute("SELECT status, COUNT(*) FROM jobs GROUP BY status").fetchall())
 
 
 def job_ids(connection: sqlite3.Connection, status: JobStatus) -> list[str]:
-    """Name the jobs of one status, oldest first."""
+    """Name the jobs of one status, of all owners, oldest first."""
     rows = connection.execute("SELECT id FROM jobs WHERE status = ? ORDER BY number", (status,))
     return [row["id"] for row in rows]
 
@@ -93,8 +99,8 @@ def plan(connection: sqlite3.Connection, job_id: str) -> Plan:
     :raises EngineError: 404 when there is none.
     """
     row = connection.execute(
-        """SELECT number, phases, concurrency, max_retries, doubt_policy, total_items FROM jobs
-           WHERE id = ?""",
+        """SELECT number, owner, project_id, phases, concurrency, max_retries, doubt_policy, total_items
+           FROM jobs WHERE id = ?""",
         (job_id,),
     ).fetchone()
     if row is None:
@@ -105,6 +111,8 @@ def plan(connection: sqlite3.Connection, job_id: str) -> Plan:
     ).fetchall()
     return Plan(
         number=row["number"],
+        owner=row["owner"],
+        project_id=row["project_id"],
         phases=PHASES.validate_json(row["phases"]),
         concurrency=row["concurrency"],
         max_retries=row["max_retries"],
@@ -143,13 +151,17 @@ def text_for(connection: sqlite3.Connection, number: int, item_index: int, phase
     return None if row is None else row[0]
 
 
-def results(connection: sqlite3.Connection, job_id: str, offset: int, limit: int) -> Iterator[BatchJobResult]:
+def results(
+    connection: sqlite3.Connection, job_id: str, offset: int, limit: int, *, owner: str
+) -> Iterator[BatchJobResult]:
     """
     Read the items' rows in their order, one at a time: a job can be larger than memory.
 
-    :raises EngineError: 404 when there is no such job.
+    :raises EngineError: 404 when the owner has no such job.
     """
-    row = connection.execute("SELECT number, phases FROM jobs WHERE id = ?", (job_id,)).fetchone()
+    row = connection.execute(
+        "SELECT number, phases FROM jobs WHERE id = ? AND owner = ?", (job_id, owner)
+    ).fetchone()
     if row is None:
         raise unknown_job(job_id)
     names = [phase.name for phase in PHASES.validate_json(row["phases"])]
@@ -178,13 +190,13 @@ def results(connection: sqlite3.Connection, job_id: str, offset: int, limit: int
         yield _result(list(of_one_item), underway.get(item_index), names)
 
 
-def analytics(connection: sqlite3.Connection, job_id: str) -> BatchAnalytics:
+def analytics(connection: sqlite3.Connection, job_id: str, *, owner: str) -> BatchAnalytics:
     """
     Read what a job did and took, phase by phase.
 
-    :raises EngineError: 404 when there is no such job.
+    :raises EngineError: 404 when the owner has no such job.
     """
-    found = job(connection, job_id)
+    found = job(connection, job_id, owner=owner)
     rows = connection.execute(
         """SELECT phase, SUM(ended) AS items, SUM(cost) AS cost, COUNT(*) - COUNT(cost) AS unknown_costs,
              SUM(tokens) AS tokens, COUNT(*) - COUNT(tokens) AS unknown_tokens,

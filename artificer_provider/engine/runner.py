@@ -11,10 +11,15 @@ from typing import TYPE_CHECKING
 from artificer_provider.client.states import JobStatus
 from artificer_provider.engine import calls, reads, steps, writes
 from artificer_provider.engine.errors import EngineError
+from artificer_provider.engine.grounding import Grounded, Grounds
 from artificer_provider.engine.phase import PhaseRun
 
 if TYPE_CHECKING:
+    from artificer_provider.client.models.batch import PhaseConfig
+    from artificer_provider.engine.answering.base import Answerer
     from artificer_provider.engine.answering.registry import Answerers
+    from artificer_provider.engine.reads import Plan
+    from artificer_provider.engine.retrieval import Retrieval
     from artificer_provider.engine.store import Store
 
 log = logging.getLogger(__name__)
@@ -32,9 +37,10 @@ class _Run:
 class Runner:
     """The jobs under way, side by side, each with its own concurrency."""
 
-    def __init__(self, store: Store, answerers: Answerers) -> None:
+    def __init__(self, store: Store, answerers: Answerers, retrieval: Retrieval) -> None:
         self._store = store
         self._answerers = answerers
+        self._retrieval = retrieval
         self._runs: dict[str, _Run] = {}
         self._winding_down = False
 
@@ -115,5 +121,11 @@ class Runner:
             if not await self._store.write(partial(writes.enter_phase, number=plan.number, name=name)):
                 return  # paused or cancelled
             waiting = await self._store.read(partial(reads.waiting_items, number=plan.number, phase=number))
-            answerer = self._answerers.of(plan.phases[number])
+            answerer = self._answerer(plan, plan.phases[number])
             await PhaseRun(self._store, plan, number, answerer, run.stopping).go_through(waiting)
+
+    def _answerer(self, plan: Plan, phase: PhaseConfig) -> Answerer:
+        answerer = self._answerers.of(phase)
+        if not phase.use_rag or plan.project_id is None:
+            return answerer
+        return Grounded(answerer, Grounds(self._retrieval, plan.owner, plan.project_id))

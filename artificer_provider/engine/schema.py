@@ -137,6 +137,8 @@ CREATE TABLE decisions (
 _OWNERS_AND_KEYS = """
 ALTER TABLE jobs ADD COLUMN owner TEXT NOT NULL DEFAULT 'local';
 CREATE INDEX jobs_by_owner ON jobs (owner, number);
+DROP INDEX jobs_by_revision;
+CREATE INDEX jobs_by_revision ON jobs (owner, revision);
 ALTER TABLE tombstones ADD COLUMN owner TEXT NOT NULL DEFAULT 'local';
 ALTER TABLE decisions ADD COLUMN owner TEXT NOT NULL DEFAULT 'local';
 ALTER TABLE decisions ADD COLUMN conversation_id TEXT;
@@ -173,9 +175,12 @@ CREATE TABLE key_usage (
   last_used_at TEXT NOT NULL,
   PRIMARY KEY (key_id, day)
 ) WITHOUT ROWID;
+CREATE INDEX key_usage_by_day ON key_usage (day);
 """
 
-# A chunk holds its place in the document's text and its vector: the text itself stands once.
+# A chunk holds its place in the document's text and its vector: the text itself stands once, in pieces of one
+# length, so that a passage is read without the rest of a long document. The two versions tell a vector from
+# one of a text that was there before, and a project's vectors in memory from those in the file.
 _PROJECTS = """
 CREATE TABLE projects (
   number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -185,7 +190,8 @@ CREATE TABLE projects (
   description TEXT,
   settings TEXT NOT NULL,
   created_at TEXT NOT NULL,
-  updated_at TEXT NOT NULL
+  updated_at TEXT NOT NULL,
+  index_version INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX projects_by_owner ON projects (owner, number);
 CREATE TABLE documents (
@@ -196,13 +202,20 @@ CREATE TABLE documents (
   original_name TEXT NOT NULL,
   content_type TEXT NOT NULL,
   size INTEGER NOT NULL,
-  content TEXT NOT NULL,
   metadata TEXT NOT NULL,
   uploaded_at TEXT NOT NULL,
   updated_at TEXT NOT NULL,
-  indexed_by TEXT
+  text_version INTEGER NOT NULL DEFAULT 1,
+  indexed_by TEXT,
+  chunk_count INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX documents_by_project ON documents (project, number);
+CREATE TABLE texts (
+  document INTEGER NOT NULL REFERENCES documents (number) ON DELETE CASCADE,
+  piece INTEGER NOT NULL,
+  text TEXT NOT NULL,
+  PRIMARY KEY (document, piece)
+);
 CREATE TABLE chunks (
   document INTEGER NOT NULL REFERENCES documents (number) ON DELETE CASCADE,
   chunk_index INTEGER NOT NULL,
@@ -210,7 +223,7 @@ CREATE TABLE chunks (
   end_char INTEGER NOT NULL,
   vector BLOB NOT NULL,
   PRIMARY KEY (document, chunk_index)
-) WITHOUT ROWID;
+);
 """
 
 # What a model was asked to do is counted when it is kept: nothing has to be gone through to tell it.

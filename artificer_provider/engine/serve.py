@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import socket
+import sqlite3
 import sys
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING, TextIO
 import uvicorn
 
 from artificer_provider import __version__
+from artificer_provider.engine import keys
+from artificer_provider.engine.addresses import read_network
 from artificer_provider.engine.answering.models_file import (
     ModelsError,
     address_problem,
@@ -26,9 +29,12 @@ from artificer_provider.engine.answering.models_file import (
 from artificer_provider.engine.answering.openai import LlmServer
 from artificer_provider.engine.answering.registry import Answerers
 from artificer_provider.engine.app import make_app
-from artificer_provider.engine.chatting import NoDocuments, Turns
+from artificer_provider.engine.chatting import Turns
+from artificer_provider.engine.documents.pool import Documents
+from artificer_provider.engine.door import Door
 from artificer_provider.engine.gate import Gate
-from artificer_provider.engine.store import DATABASE, Store, UnreadableStoreError
+from artificer_provider.engine.retrieval import Retrieval
+from artificer_provider.engine.store import DATABASE, Store, UnreadableStoreError, connect
 from artificer_provider.engine.trpc.deployed_http import IDLE_SECONDS
 from artificer_provider.engine.trpc.mount import make_runner
 from artificer_provider.engine.trpc.quirks import Quirk
@@ -36,12 +42,16 @@ from artificer_provider.engine.trpc.quirks import Quirk
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from artificer_provider.engine.addresses import Network
     from artificer_provider.engine.running import Runs
 
 # Longer than clients keep an idle connection: the one that closes it should not be us.
 KEEP_ALIVE = 75
 
 CONNECTIONS_GRACE = 3
+
+#: Where documents lie while they are read, under the data directory.
+SCRATCH = "reading"
 
 
 class CannotServeError(Exception):
@@ -55,10 +65,11 @@ class Settings:
 
     :param port: 0 takes a free one.
     :param data: where the database lies; made when it is not there.
-    :param api_key: what callers must send; None asks for nothing, on loopback only.
+    :param api_key: a key that is good for everything, beside those in the database; None for no such key.
     :param servers: the language models of the models file.
     :param any_model: the server of ARTIFICER_ENGINE_LLM_URL, for its own model and any that nobody else has.
     :param quirks: what it does wrong, as deployed engines do; with any there is tRPC alone.
+    :param trusted: the proxies that are believed when they say for whom they call.
     """
 
     host: str
@@ -68,29 +79,59 @@ class Settings:
     servers: Sequence[LlmServer] = ()
     any_model: LlmServer | None = None
     quirks: frozenset[Quirk] = frozenset()
+    trusted: Sequence[Network] = ()
 
 
 def read_settings(
-    host: str, port: int, data: Path, models: Path | None, environment: Mapping[str, str]
+    host: str,
+    port: int,
+    data: Path,
+    models: Path | None,
+    environment: Mapping[str, str],
+    *,
+    proxies: Sequence[str] = (),
 ) -> Settings:
     """
     Put together what the command line and the environment say.
 
     :param models: the models file; None for the one that ARTIFICER_ENGINE_MODELS names, if any.
+    :param proxies: the networks of the proxies that are believed; none for those that
+        ARTIFICER_ENGINE_TRUSTED_PROXIES names, with commas between them.
     :raises CannotServeError: when they do not go together.
     """
     api_key = environment.get("ARTIFICER_ENGINE_API_KEY") or None
-    if api_key is None and not _is_loopback(host):
+    if api_key is None and not _is_loopback(host) and not _has_keys(data):
         raise CannotServeError(
-            f"--host {host} can be reached by others: set ARTIFICER_ENGINE_API_KEY, or use --host 127.0.0.1."
+            f"--host {host} can be reached by others: make a key (artificer keys create --name N --data "
+            f"{data}), set ARTIFICER_ENGINE_API_KEY, or use --host 127.0.0.1."
         )
+    trusted = _trusted(proxies or environment.get("ARTIFICER_ENGINE_TRUSTED_PROXIES", "").split(","))
     if models is None and (named := environment.get("ARTIFICER_ENGINE_MODELS")):
         models = Path(named).expanduser()
     try:
         servers = () if models is None else read_models(models, environment)
-        return Settings(host, port, data, api_key, servers, _any_model(environment))
+        return Settings(host, port, data, api_key, servers, _any_model(environment), trusted=trusted)
     except ModelsError as error:
         raise CannotServeError(str(error)) from error
+
+
+def _has_keys(data: Path) -> bool:
+    """Tell whether there are keys in a data directory; one that is not there yet is not made."""
+    database = data / DATABASE
+    if not database.is_file():
+        return False
+    try:
+        with closing(connect(database)) as connection:
+            return keys.exist(connection)
+    except sqlite3.DatabaseError:
+        return False  # an older engine's file has no table of them; what is no database is told of later
+
+
+def _trusted(networks: Sequence[str]) -> tuple[Network, ...]:
+    try:
+        return tuple(read_network(network) for network in networks if network.strip())
+    except ValueError as error:
+        raise CannotServeError(f"--trusted-proxy (ARTIFICER_ENGINE_TRUSTED_PROXIES): {error}.") from error
 
 
 def _any_model(environment: Mapping[str, str]) -> LlmServer | None:
@@ -127,17 +168,22 @@ def serve(settings: Settings) -> None:
             store = Store(settings.data / DATABASE)
         except UnreadableStoreError as error:
             raise CannotServeError(f"{error}.") from error
-        runner = make_runner(store, answerers, settings.quirks)
-        turns = Turns(store, answerers, NoDocuments())
+        door = Door(store, settings.api_key, settings.trusted)
+        held.callback(door.close)
+        retrieval = Retrieval(store, answerers.embedder)
+        runner = make_runner(store, answerers, retrieval, settings.quirks)
+        documents = Documents(settings.data / SCRATCH)
+        turns = Turns(store, answerers, retrieval)
         host, port = listening.getsockname()[:2]
         ready = (
             f"Artificer engine {__version__} on http://{f'[{host}]' if ':' in host else host}:{port} "
             f"(data: {settings.data}, models: {', '.join(answerers.names)})"
         )
         config = uvicorn.Config(
-            Gate(make_app(store, answerers, runner, turns), settings.api_key),
+            Gate(make_app(store, answerers, runner, documents, retrieval, turns=turns), door),
             log_config=None,
             access_log=False,
+            proxy_headers=False,  # it would believe whoever calls from this machine; the gate asks who it is
             lifespan="on",
             timeout_graceful_shutdown=CONNECTIONS_GRACE,
             timeout_keep_alive=IDLE_SECONDS if Quirk.KEEP_ALIVE in settings.quirks else KEEP_ALIVE,

@@ -29,6 +29,54 @@ class UnreadableStoreError(Exception):
     """The file is there, but is no database of this engine."""
 
 
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a connection to an engine's file, for its engine or for another process beside it."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+    connection.row_factory = sqlite3.Row
+    # FULL: a reply that was sent must outlive a power cut, not only a crash.
+    connection.executescript("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
+    return connection
+
+
+def prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """
+    Bring a new or older file up to this engine's tables; leave a newer one alone.
+
+    :param path: the file, to name it.
+    :raises UnreadableStoreError: when it is no database, or a newer engine wrote it.
+    """
+    try:
+        version = _version(connection)
+        if version > len(STEPS):
+            raise UnreadableStoreError(
+                f"{path} has schema version {version}, this engine reads {len(STEPS)}: "
+                "use the engine that wrote it, or another data directory"
+            )
+        connection.execute("PRAGMA journal_mode = WAL")
+        while (version := _version(connection)) < len(STEPS):
+            _take_step(connection, version)
+    except sqlite3.DatabaseError as error:
+        raise UnreadableStoreError(f"{path} is no database of this engine ({error})") from error
+
+
+def _take_step(connection: sqlite3.Connection, version: int) -> None:
+    """Take the step that follows a version, unless another process takes it at this moment."""
+    try:
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {STEPS[version]} PRAGMA user_version = {version + 1}; COMMIT;"
+        )
+    except sqlite3.OperationalError:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        if _version(connection) == version:
+            raise
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version
+
+
 @dataclass(eq=False)
 class _Change(Generic[T]):
     """A change that waits for its turn, who waits for it, and what came of it."""
@@ -67,10 +115,7 @@ class Store:
         try:
             self._connection = self.connect()
             self._opened.append(self._connection)
-            self._prepare()
-        except sqlite3.DatabaseError as error:
-            self.close()
-            raise UnreadableStoreError(f"{path} is no database of this engine ({error})") from error
+            prepare(self._connection, path)
         except UnreadableStoreError:
             self.close()
             raise
@@ -78,11 +123,7 @@ class Store:
 
     def connect(self) -> sqlite3.Connection:
         """Open a connection of the caller's own, who closes it: for a reply that is read while it is sent."""
-        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=30)
-        connection.row_factory = sqlite3.Row
-        # FULL: a reply that was sent must outlive a power cut, not only a crash.
-        connection.executescript("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
-        return connection
+        return connect(self._path)
 
     async def write(self, change: Callable[[sqlite3.Connection], T]) -> T:
         """Commit one change; whatever it raises undoes it whole, and nothing else."""
@@ -105,18 +146,6 @@ class Store:
             self._writer.join()
         while self._opened:
             self._opened.pop().close()
-
-    def _prepare(self) -> None:
-        """Bring a new or older file up to this engine's tables; leave a newer one alone."""
-        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > len(STEPS):
-            raise UnreadableStoreError(
-                f"{self._path} has schema version {version}, this engine reads {len(STEPS)}: "
-                "use the engine that wrote it, or another data directory"
-            )
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        for number, step in enumerate(STEPS[version:], version + 1):
-            self._connection.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version = {number}; COMMIT;")
 
     def _write_all(self) -> None:
         """Commit what is queued as one transaction, again and again: a commit costs the same for many."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from artificer_provider.client.models.batch import BatchJob, CreateBatchJob
 from artificer_provider.client.states import InDoubt, JobStatus
-from artificer_provider.engine import calls, changes, clock, reads, steps
+from artificer_provider.engine import calls, changes, clock, projects, reads, steps
 from artificer_provider.engine.errors import EngineError
 
 if TYPE_CHECKING:
@@ -36,23 +36,30 @@ class Created:
     replayed: bool
 
 
-def create_job(connection: sqlite3.Connection, asked: CreateBatchJob, intent: Intent | None) -> Created:
+def create_job(
+    connection: sqlite3.Connection, asked: CreateBatchJob, intent: Intent | None, *, owner: str
+) -> Created:
     """
     Store a job and its items, running already if it starts by itself, so that no crash can come between.
 
-    :raises EngineError: 422 when the key came with another body before, 410 when its job was deleted.
+    :param intent: two owners may use the same key, and know nothing of each other.
+    :raises EngineError: 422 when the key came with another body before or the owner has no such project, 410
+        when its job was deleted.
     """
-    if intent is not None and (before := _replay(connection, intent)) is not None:
+    if intent is not None and (before := _replay(connection, intent, owner)) is not None:
         return Created(before, replayed=True)
+    if asked.project_id is not None:
+        projects.require(connection, owner, asked.project_id)
     job_id, now = f"job_{secrets.token_urlsafe(16)}", clock.now()
     options = asked.options
     starts = options is None or options.auto_start is not False
     number = connection.execute(
-        """INSERT INTO jobs (id, name, project_id, phases, concurrency, max_retries, doubt_policy, status,
-             total_items, created_at, started_at, updated_at, revision)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        """INSERT INTO jobs (id, owner, name, project_id, phases, concurrency, max_retries, doubt_policy,
+             status, total_items, created_at, started_at, updated_at, revision)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         (
             job_id,
+            owner,
             asked.name,
             asked.project_id,
             reads.PHASES.dump_json(asked.phases, by_alias=True, exclude_none=True).decode(),
@@ -74,23 +81,26 @@ def create_job(connection: sqlite3.Connection, asked: CreateBatchJob, intent: In
             for index, item in enumerate(asked.items)
         ),
     )
-    reply = reads.job(connection, job_id)
+    reply = reads.job(connection, job_id, owner=owner)
     if intent is not None:
         connection.execute(
-            """INSERT INTO idempotency_keys (key, fingerprint, job_id, reply, created_at)
-               VALUES (?, ?, ?, ?, ?)""",
-            (intent.key, intent.fingerprint, job_id, reply.model_dump_json(), now),
+            """INSERT INTO idempotency_keys (owner, key, fingerprint, job_id, reply, created_at)
+               VALUES (?, ?, ?, ?, ?, ?)""",
+            (owner, intent.key, intent.fingerprint, job_id, reply.model_dump_json(), now),
         )
     return Created(reply, replayed=False)
 
 
-def move_job(connection: sqlite3.Connection, job_id: str, action: steps.Action) -> tuple[BatchJob, bool]:
+def move_job(
+    connection: sqlite3.Connection, job_id: str, action: steps.Action, *, owner: str
+) -> tuple[BatchJob, bool]:
     """
     Take a job where an action leads, and tell whether it went anywhere.
 
-    :raises EngineError: 404 when there is no such job, 409 when the action is not allowed where it stands.
+    :raises EngineError: 404 when the owner has no such job, 409 when the action is not allowed where it
+        stands.
     """
-    before = reads.job(connection, job_id)
+    before = reads.job(connection, job_id, owner=owner)
     after = steps.move(action, before.status)
     if after is None:
         raise EngineError(
@@ -107,16 +117,16 @@ def move_job(connection: sqlite3.Connection, job_id: str, action: steps.Action) 
            WHERE id = :id""",
         {"id": job_id, "status": after, "now": now, "revision": clock.next_revision(connection)},
     )
-    return reads.job(connection, job_id), True
+    return reads.job(connection, job_id, owner=owner), True
 
 
-def delete_job(connection: sqlite3.Connection, job_id: str) -> None:
+def delete_job(connection: sqlite3.Connection, job_id: str, *, owner: str) -> None:
     """
     Forget a job with its items and answers.
 
-    :raises EngineError: 404 when there is no such job, 409 while it runs.
+    :raises EngineError: 404 when the owner has no such job, 409 while it runs.
     """
-    status = reads.job(connection, job_id).status
+    status = reads.job(connection, job_id, owner=owner).status
     if not steps.may_delete(status):
         raise EngineError(
             409,
@@ -124,7 +134,7 @@ def delete_job(connection: sqlite3.Connection, job_id: str) -> None:
             f"Cannot delete batch job {job_id!r}: it is {status}. Pause or cancel it first.",
         )
     connection.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
-    changes.bury(connection, job_id)
+    changes.bury(connection, job_id, owner=owner)
 
 
 def enter_phase(connection: sqlite3.Connection, number: int, name: str) -> bool:
@@ -164,10 +174,10 @@ def forget_old_keys(connection: sqlite3.Connection) -> None:
     )
 
 
-def _replay(connection: sqlite3.Connection, intent: Intent) -> BatchJob | None:
+def _replay(connection: sqlite3.Connection, intent: Intent, owner: str) -> BatchJob | None:
     query = """SELECT k.*, j.number AS living FROM idempotency_keys k LEFT JOIN jobs j ON j.id = k.job_id
-               WHERE k.key = ?"""
-    row = connection.execute(query, (intent.key,)).fetchone()
+               WHERE k.owner = ? AND k.key = ?"""
+    row = connection.execute(query, (owner, intent.key)).fetchone()
     if row is None:
         return None
     if row["fingerprint"] != intent.fingerprint:

@@ -33,10 +33,15 @@ class PdfOptions(Payload):
 
     :param force_ocr: recognise every page as an image, though it may hold text.
     :param min_text_threshold: characters a page, below which OCR is needed.
+    :param dpi: how large a page is drawn to be recognised, in dots an inch, 72 to 400 (200 unless given);
+        more takes longer, and helps with small print alone. Only ``rest`` carries it.
+    :param max_pages: a PDF of more pages is refused, 1 to 5,000 (500 unless given). Only ``rest`` carries it.
     """
 
     force_ocr: bool | None = None
     min_text_threshold: Annotated[float, Field(ge=0)] | None = None
+    dpi: Annotated[int, Field(ge=limits.MIN_DPI, le=limits.MAX_DPI)] | None = None
+    max_pages: Annotated[int, Field(ge=1, le=limits.MAX_PDF_PAGES)] | None = None
 
 
 class ProcessPdf(Payload):

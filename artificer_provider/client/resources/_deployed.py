@@ -65,7 +65,12 @@ def check_of_processed(threshold: float) -> Callable[[Json], Json]:
     def read(answer: Json) -> Json:
         metadata, length = answer["metadata"], len(answer["text"].strip())
         pages = metadata["pages"]
-        needs_ocr = not metadata["hasTextContent"] or length / max(1, pages) < threshold
+        # What was recognised says nothing of how much text was there before.
+        needs_ocr = (
+            bool(metadata.get("ocrUsed"))
+            or not metadata["hasTextContent"]
+            or length / max(1, pages) < threshold
+        )
         return {
             "needsOCR": needs_ocr,
             "hasTextContent": metadata["hasTextContent"],

@@ -30,7 +30,7 @@ from artificer_provider.client.models.images import (
     PdfProcessingResult,
 )
 from artificer_provider.client.resources import _deployed
-from artificer_provider.client.resources._checked import checked
+from artificer_provider.client.resources._checked import beyond, checked, refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +49,8 @@ MIN_TEXT_THRESHOLD = 100
 SMALLEST_PDF = 4096
 #: What fits into the URL of a deployed engine (WIRE §5); a larger PDF is checked by reading it.
 LARGEST_CHECKED_PDF = 11_000
+
+_TRPC_OPTIONS = frozenset({"force_ocr", "min_text_threshold"})
 
 Local = Literal["auto", "never", "always"]
 
@@ -98,10 +100,12 @@ class Images(Resource[C]):
         Read the text of a PDF.
 
         :param pdf_data: the PDF, at most 50 MB.
-        :param options: ``force_ocr``; ``min_text_threshold``, characters a page below which OCR is needed.
+        :param options: ``force_ocr``; ``min_text_threshold``, characters a page below which OCR is needed;
+            ``max_pages`` and, for OCR, ``dpi``, which only ``rest`` carries.
         :param local: ``auto`` reads it here first, where the extra ``pdf`` is installed, and calls the engine
             only when OCR is needed; ``never`` always calls; ``always`` never does.
         :raises EngineAnswerError: when OCR was forced and the engine did none.
+        :raises NotCarriedError: when the wire has no field for an option.
         """
         return _process_pdf(pdf_data, checked(PdfOptions, "reading a PDF", **dict(options or {})), local)
 
@@ -142,7 +146,7 @@ def _process_pdf(pdf: Source, options: PdfOptions, local: Local) -> Flow[PdfProc
     if local != "never" and not options.force_ocr:
         here = yield from _read_here(pdf, threshold, local)
         if here is not None and (local == "always" or not here.needs_ocr):
-            return _as_processed(here)
+            return _as_processed(here, options.max_pages)
     done: PdfProcessingResult = yield _processing(pdf, options)
     if options.force_ocr and not done.metadata.ocr_used:
         raise EngineAnswerError(
@@ -163,7 +167,9 @@ def _processing(pdf: Source, options: PdfOptions) -> Request[PdfProcessingResult
         doing,
         PdfProcessingResult,
         rest=Rest("POST", f"{IMAGES}/process-pdf", body=body),
-        trpc=mutation("images.processPdf", padded),
+        trpc=mutation(
+            "images.processPdf", padded, not_carried=tuple(beyond(options, _TRPC_OPTIONS, "options."))
+        ),
         repeat=Repeat.UNSENT,
         timeout=READ_TIMEOUT,
     )
@@ -216,7 +222,9 @@ def _read_here(pdf: Source, threshold: float, local: Local) -> Flow[LocalPdf | N
     return found
 
 
-def _as_processed(here: LocalPdf) -> PdfProcessingResult:
+def _as_processed(here: LocalPdf, max_pages: int | None) -> PdfProcessingResult:
+    if max_pages is not None and here.pages > max_pages:
+        raise refused("reading a PDF", [("options.maxPages", f"is {max_pages}, and it has {here.pages}")])
     metadata = PdfMetadata(
         pages=here.pages,
         method="direct",

@@ -95,6 +95,10 @@ class Answerer(Protocol):
     def is_deterministic(self) -> bool:
         """Whether the same text always has the same answer, so that a poor one is not asked for again."""
 
+    @property
+    def is_language_model(self) -> bool:
+        """Whether it takes instructions, in words of anybody's own."""
+
     async def problems(self, phase: PhaseConfig) -> list[Problem]:
         """Say what in a phase it cannot carry out; paths are relative to the phase."""
 

@@ -58,6 +58,7 @@ class Extractive:
     """
 
     is_deterministic = True
+    is_language_model = False
 
     def __init__(self, likeness: Likeness, pool: ThreadPoolExecutor) -> None:
         self.model = f"extractive-{likeness.name}"
@@ -77,9 +78,12 @@ class Extractive:
             if value is not None
         ]
         try:
-            read_task(phase)
+            task = read_task(phase)
         except NotATaskError as wrong:
-            found += wrong.problems
+            return found + wrong.problems
+        if phase.use_rag and not isinstance(task, QuestionAnswering):
+            sentence = f"{self.model} looks passages up for the task type 'qa' alone; leave it out."
+            found.append(Problem("useRAG", sentence))
         return found
 
     async def model_problems(self, model: str | None) -> list[Problem]:

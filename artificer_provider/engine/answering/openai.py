@@ -83,6 +83,7 @@ class PassThrough:
     """Hands each text to one server, and its answer back, with what it cost where prices are known."""
 
     is_deterministic = False
+    is_language_model = True
 
     def __init__(self, server: LlmServer) -> None:
         self._server = server

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from artificer_provider.engine.answering import minilm
+from artificer_provider.engine.answering.embedding import Embedder
 from artificer_provider.engine.answering.extractive import Extractive, Likeness
 from artificer_provider.engine.answering.models_file import check_together
 from artificer_provider.engine.answering.openai import PassThrough
@@ -40,7 +41,10 @@ class Answerers:
 
     def __init__(self, servers: Sequence[LlmServer] = (), any_model: LlmServer | None = None) -> None:
         self._pool = ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1), "artificer-extractive")
-        kinds: list[Likeness] = [minilm.MiniLM(), TfIdf()] if minilm.is_installed() else [TfIdf()]
+        sentences = minilm.MiniLM() if minilm.is_installed() else None
+        #: What search finds meaning with; None without the extra ``engine-models``.
+        self.embedder = Embedder(sentences, self._pool) if sentences else None
+        kinds: list[Likeness] = [*([sentences] if sentences else []), TfIdf()]
         found = [Extractive(kind, self._pool) for kind in kinds]
         ours = {kind.model: kind for kind in found}
         self._here: Mapping[str, Extractive] = {"extractive": found[0], **ours}
@@ -60,9 +64,12 @@ class Answerers:
     async def problems(self, phase: PhaseConfig) -> list[Problem]:
         """Say what in a phase nobody here can carry out; paths are relative to the phase."""
         try:
-            return await self.of(phase).problems(phase)
+            problems = await self.of(phase).problems(phase)
         except UnknownModelError as error:
-            return [Problem("model", str(error))]
+            problems = [Problem("model", str(error))]
+        if phase.use_rag and self.embedder is None:
+            problems.append(Problem("useRAG", "needs a model that finds meaning: install 'engine-models'."))
+        return problems
 
     def of(self, phase: PhaseConfig) -> Extractive | PassThrough:
         """

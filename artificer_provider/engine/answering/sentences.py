@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 from importlib.resources import files
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAX_SENTENCE_CHARS = 1_000
 
@@ -26,7 +30,11 @@ _ABBREVIATIONS = frozenset(
 
 def split_sentences(text: str) -> list[str]:
     """Cut a text into its sentences, none longer than ``MAX_SENTENCE_CHARS``; a blank text has none."""
-    sentences: list[str] = []
+    return [part for begin, end in sentence_places(text) for part in _bounded(text[begin:end])]
+
+
+def sentence_places(text: str) -> Iterator[tuple[int, int]]:
+    """Say where the sentences of a text begin and end, one after the other; some may be blank."""
     begin = 0
     for found in _BREAK.finditer(text):
         before, after = (
@@ -36,9 +44,9 @@ def split_sentences(text: str) -> list[str]:
         if found["end"] and not _ends_sentence(before, found["end"], after):
             continue
         end = found.end("end") if found["end"] else found.end("wide") if found["wide"] else found.start()
-        sentences += _bounded(text[begin:end])
+        yield begin, end
         begin = found.end()
-    return sentences + _bounded(text[begin:])
+    yield begin, len(text)
 
 
 def _ends_sentence(before: str, end: str, following: str) -> bool:

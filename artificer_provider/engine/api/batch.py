@@ -31,6 +31,7 @@ from artificer_provider.engine.api.replies import (
     refuses,
     takes,
 )
+from artificer_provider.engine.callers import By  # noqa: TC001 - FastAPI looks the name up when it makes the route
 from artificer_provider.engine.errors import Problem, invalid
 from artificer_provider.engine.gate import read_body
 from artificer_provider.engine.payloads import read_payload
@@ -135,6 +136,7 @@ def _add_creation(api: APIRouter, store: Store, runner: Runs, answerers: Answere
     )
     async def create_batch_job(
         request: Request,
+        caller: By,
         idempotency_key: Annotated[
             str | None,
             Header(
@@ -149,7 +151,8 @@ def _add_creation(api: APIRouter, store: Store, runner: Runs, answerers: Answere
         intent = None
         if idempotency_key is not None:
             intent = writes.Intent(idempotency_key, await run_in_threadpool(fingerprint, asked))
-        created = await store.write(partial(writes.create_job, asked=asked, intent=intent))
+        create = partial(writes.create_job, asked=asked, intent=intent, owner=caller.owner)
+        created = await store.write(create)
         if created.replayed:
             return json_reply(created.reply, {"Idempotent-Replayed": "true"})
         if created.reply.status is JobStatus.RUNNING:
@@ -174,15 +177,20 @@ def _add_list(api: APIRouter, store: Store) -> None:
             **refuses(QUERY_REFUSALS, {410: "The cursor is not known here any more: list again."}),
         },
     )
-    async def list_batch_jobs(page: Annotated[JobsPage, Query()]) -> Response:
+    async def list_batch_jobs(page: Annotated[JobsPage, Query()], caller: By) -> Response:
         if page.updated_since is not None:
             _refuse_filters(page)
-            return json_reply(
-                await store.read(partial(changes.since, cursor=page.updated_since, limit=page.limit))
-            )
+            told = partial(changes.since, cursor=page.updated_since, limit=page.limit, owner=caller.owner)
+            return json_reply(await store.read(told))
         filters = {"project_id": page.project_id, "status": page.status, "name": page.name}
         listed = await store.read(
-            partial(changes.jobs_and_cursor, filters=filters, limit=page.limit, offset=page.offset)
+            partial(
+                changes.jobs_and_cursor,
+                filters=filters,
+                limit=page.limit,
+                offset=page.offset,
+                owner=caller.owner,
+            )
         )
         content = _JOBS.dump_json(listed.jobs, by_alias=True, exclude_none=True)
         headers = {"X-Total-Count": str(listed.total), "X-Next-Cursor": listed.cursor}
@@ -222,8 +230,8 @@ def _add_job(api: APIRouter, store: Store) -> None:
         summary="Look a job up",
         responses={**gives(BatchJob, "The job as it stands."), **refuses(NO_SUCH_JOB)},
     )
-    async def get_batch_job(job_id: str) -> Response:
-        return json_reply(await store.read(partial(reads.job, job_id=job_id)))
+    async def get_batch_job(job_id: str, caller: By) -> Response:
+        return json_reply(await store.read(partial(reads.job, job_id=job_id, owner=caller.owner)))
 
     @api.delete(
         "/{job_id}",
@@ -231,8 +239,8 @@ def _add_job(api: APIRouter, store: Store) -> None:
         summary="Delete a job, its items and its answers",
         responses={204: {"description": "It is gone."}, **refuses(NO_SUCH_JOB, {409: "The job runs."})},
     )
-    async def delete_batch_job(job_id: str) -> Response:
-        await store.write(partial(writes.delete_job, job_id=job_id))
+    async def delete_batch_job(job_id: str, caller: By) -> Response:
+        await store.write(partial(writes.delete_job, job_id=job_id, owner=caller.owner))
         return Response(status_code=204)
 
 
@@ -254,8 +262,9 @@ def _add_move(api: APIRouter, store: Store, runner: Runs, action: Action, summar
             **refuses(NO_SUCH_JOB, {409: "Not allowed in the job's state, which the message names."}),
         },
     )
-    async def move_job(job_id: str) -> Response:
-        job, moved = await store.write(partial(writes.move_job, job_id=job_id, action=action))
+    async def move_job(job_id: str, caller: By) -> Response:
+        move = partial(writes.move_job, job_id=job_id, action=action, owner=caller.owner)
+        job, moved = await store.write(move)
         if moved and job.status is JobStatus.RUNNING:
             runner.begin(job_id)
         elif moved:

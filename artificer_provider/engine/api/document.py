@@ -9,7 +9,16 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import models_json_schema
 
-from artificer_provider.client.models import batch, chat, conversations, images, messages, orchestration
+from artificer_provider.client.models import (
+    batch,
+    chat,
+    conversations,
+    images,
+    messages,
+    orchestration,
+    projects,
+    search,
+)
 from artificer_provider.client.models._base import wire_name
 from artificer_provider.engine.api.replies import BODY_REFUSALS, SCHEMAS
 
@@ -36,6 +45,15 @@ BODIES: Final[tuple[type[Payload], ...]] = (
     messages.CreateMessage,
     messages.UpdateMessage,
     chat.SendMessage,
+    projects.CreateProject,
+    projects.UpdateProject,
+    projects.AssociateConversation,
+    projects.UploadDocument,
+    projects.SearchProject,
+    projects.UpdateDocument,
+    projects.ProposeDocumentUpdate,
+    search.SearchDocuments,
+    search.ReindexDocument,
 )
 #: What events carry, of which it knows nothing either.
 EVENTS: Final[tuple[type[Reply], ...]] = (chat.ChatChunk, orchestration.ChainProgress)
@@ -53,6 +71,9 @@ _TAGS: Final = {
     "conversations": "What a model is told before, and what was said.",
     "messages": "What was said in conversations.",
     "chat": "Something said in a conversation, and its answer.",
+    "projects": "Projects: documents, and conversations about them.",
+    "documents": "The documents of projects, found by what they mean.",
+    "search": "Search over the passages of documents, and how much of them is indexed.",
     "health": "How the engine is.",
 }
 #: What the gate before all operations refuses, and what any of them can come to.

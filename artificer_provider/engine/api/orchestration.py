@@ -29,12 +29,14 @@ from artificer_provider.engine.api.replies import (
     refuses,
     takes,
 )
+from artificer_provider.engine.callers import By  # noqa: TC001 - as Response
 from artificer_provider.engine.errors import EngineError
 from artificer_provider.engine.gate import read_body
 from artificer_provider.engine.payloads import read_payload
 
 if TYPE_CHECKING:
     from artificer_provider.engine.answering.registry import Answerers
+    from artificer_provider.engine.retrieval import Retrieval
     from artificer_provider.engine.store import Store
 
 _MODEL_REFUSALS = {502: "The model gave no answer; the message says why. Nothing is answered in its place."}
@@ -49,21 +51,21 @@ class DecisionsPage(BaseModel):
     conversation_id: Annotated[str | None, Field(description="Only decisions in this conversation.")] = None
 
 
-def orchestration_api(store: Store, answerers: Answerers) -> APIRouter:
+def orchestration_api(store: Store, answerers: Answerers, retrieval: Retrieval) -> APIRouter:
     """Put the paths over a store."""
     api = APIRouter(prefix="/api/orchestration", tags=["orchestration"])
-    _add_questions(api, store, answerers)
+    _add_questions(api, store, answerers, retrieval)
     _add_conversation(api)
     _add_analytics(api, store)
     return api
 
 
-def _add_questions(api: APIRouter, store: Store, answerers: Answerers) -> None:
+def _add_questions(api: APIRouter, store: Store, answerers: Answerers, retrieval: Retrieval) -> None:
     @api.post(
         "/execute",
         summary="Answer one query",
         description="A language model is given the query as it stands; `taskType` says what an extractive "
-        "one does with it.",
+        "one does with it. With `useRAG` a language model is given passages of the project's documents too.",
         responses={
             **gives(ChainExecutionResult, "The answer, who gave it and what it took."),
             **refuses(BODY_REFUSALS, _MODEL_REFUSALS),
@@ -73,9 +75,9 @@ def _add_questions(api: APIRouter, store: Store, answerers: Answerers) -> None:
             {"query": "The bridge is closed. Traffic takes the northern road.", "taskType": "extract"},
         ),
     )
-    async def execute_query(request: Request) -> Response:
+    async def execute_query(request: Request, caller: By) -> Response:
         asked = read_payload(await read_body(request), ChainExecutionRequest)
-        return json_reply(await orchestration.execute(asked, answerers, store))
+        return json_reply(await orchestration.execute(asked, answerers, store, retrieval, owner=caller.owner))
 
     @api.post(
         "/process-text",
@@ -88,9 +90,10 @@ def _add_questions(api: APIRouter, store: Store, answerers: Answerers) -> None:
         },
         openapi_extra=takes(ProcessText),
     )
-    async def process_text(request: Request) -> Response:
+    async def process_text(request: Request, caller: By) -> Response:
         asked = read_payload(await read_body(request), ProcessText)
-        return json_reply(await orchestration.process_text(asked, answerers, store))
+        done = await orchestration.process_text(asked, answerers, store, owner=caller.owner)
+        return json_reply(done)
 
 
 def _add_conversation(api: APIRouter) -> None:
@@ -124,7 +127,8 @@ def _add_analytics(api: APIRouter, store: Store) -> None:
             **refuses(QUERY_REFUSALS),
         },
     )
-    async def get_routing_analytics(page: Annotated[DecisionsPage, Query()]) -> Response:
+    async def get_routing_analytics(page: Annotated[DecisionsPage, Query()], caller: By) -> Response:
         if page.conversation_id is not None:
             return json_reply(orchestration.counted([]))  # it keeps no conversations: none was decided in one
-        return json_reply(await store.read(partial(orchestration.analytics, limit=page.limit)))
+        find = partial(orchestration.analytics, limit=page.limit, owner=caller.owner)
+        return json_reply(await store.read(find))

@@ -18,6 +18,7 @@ from artificer_provider.client import limits
 from artificer_provider.client.models.batch import BatchAnalytics, BatchJobResult
 from artificer_provider.engine import reads
 from artificer_provider.engine.api.replies import NO_SUCH_JOB, QUERY_REFUSALS, gives, json_reply, refuses
+from artificer_provider.engine.callers import By  # noqa: TC001 - FastAPI looks the name up when it makes the route
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,12 +62,12 @@ def outcome_api(store: Store) -> APIRouter:
         responses={**replies, **refuses(NO_SUCH_JOB, QUERY_REFUSALS)},
     )
     async def get_batch_results(
-        request: Request, job_id: str, page: Annotated[ResultsPage, Query()]
+        request: Request, job_id: str, page: Annotated[ResultsPage, Query()], caller: By
     ) -> Response:
         media_type, write = "application/json", _as_array
         if NDJSON in request.headers.get("Accept", ""):
             media_type, write = NDJSON, _as_lines
-        total, rows = await run_in_threadpool(_open, store, job_id, page)
+        total, rows = await run_in_threadpool(_open, store, job_id, page, caller.owner)
         content = write(rows)
         # The first bytes before the status: what fails until then is still a refusal.
         first = await run_in_threadpool(next, content)
@@ -82,8 +83,8 @@ def outcome_api(store: Store) -> APIRouter:
         summary="Say what a job did and took, by phase",
         responses={**gives(BatchAnalytics, "The figures."), **refuses(NO_SUCH_JOB)},
     )
-    async def get_batch_analytics(job_id: str) -> Response:
-        return json_reply(await store.read(partial(reads.analytics, job_id=job_id)))
+    async def get_batch_analytics(job_id: str, caller: By) -> Response:
+        return json_reply(await store.read(partial(reads.analytics, job_id=job_id, owner=caller.owner)))
 
     return api
 
@@ -95,13 +96,13 @@ _LINES = (
 )
 
 
-def _open(store: Store, job_id: str, page: ResultsPage) -> tuple[int, Iterator[BatchJobResult]]:
+def _open(store: Store, job_id: str, page: ResultsPage, owner: str) -> tuple[int, Iterator[BatchJobResult]]:
     """Begin to read a page, on a connection of its own that ends with the last row or the last reader."""
     with ExitStack() as held:
         connection = held.enter_context(closing(store.connect()))
         connection.execute("BEGIN")
-        total = reads.job(connection, job_id).total_items
-        found = reads.results(connection, job_id, page.offset, page.limit or total)
+        total = reads.job(connection, job_id, owner=owner).total_items
+        found = reads.results(connection, job_id, page.offset, page.limit or total, owner=owner)
         kept = held.pop_all()
 
     def rows() -> Iterator[BatchJobResult]:

@@ -93,27 +93,30 @@ def procedures(rooms: Rooms, look: Look) -> dict[str, Procedure]:
     }
 
 
-def move_job(connection: sqlite3.Connection, job_id: str, action: Action) -> tuple[BatchJob, bool]:
+def move_job(
+    connection: sqlite3.Connection, job_id: str, action: Action, *, owner: str
+) -> tuple[BatchJob, bool]:
     """
     Take a job where an action leads, and tell whether it went anywhere.
 
-    :raises RefusedError: in this dialect's words, when there is no such job or the action is not allowed.
+    :raises RefusedError: in this dialect's words, when the owner has no such job or the action is not
+        allowed.
     """
-    before = known_job(connection, job_id)
+    before = known_job(connection, job_id, owner=owner)
     try:
-        return writes.move_job(connection, job_id, action)
+        return writes.move_job(connection, job_id, action, owner=owner)
     except EngineError as error:
         raise RefusedError(Code.CONFLICT, f"Cannot {action} job in status: {before.status}") from error
 
 
-def known_job(connection: sqlite3.Connection, job_id: str) -> BatchJob:
+def known_job(connection: sqlite3.Connection, job_id: str, *, owner: str) -> BatchJob:
     """
     Read one job.
 
-    :raises RefusedError: when there is none.
+    :raises RefusedError: when the owner has none.
     """
     try:
-        return reads.job(connection, job_id)
+        return reads.job(connection, job_id, owner=owner)
     except EngineError as error:
         raise RefusedError(Code.NOT_FOUND, f"Batch job not found: {job_id}") from error
 
@@ -132,14 +135,16 @@ async def admitted(rooms: Rooms, call: Call) -> CreateBatchJob:
 
 async def _create(rooms: Rooms, call: Call) -> Value:
     asked = await admitted(rooms, call)
-    created = await rooms.store.write(partial(writes.create_job, asked=asked, intent=None))
+    create = partial(writes.create_job, asked=asked, intent=None, owner=call.caller.owner)
+    created = await rooms.store.write(create)
     if created.reply.status is JobStatus.RUNNING:
         rooms.runner.begin(created.reply.id)
     return shapes.created(created.reply)
 
 
 async def _move(rooms: Rooms, action: Action, caller: Caller, asked: OneJob) -> Value:
-    job, moved = await rooms.store.write(partial(move_job, job_id=asked.job_id, action=action))
+    move = partial(move_job, job_id=asked.job_id, action=action, owner=caller.owner)
+    job, moved = await rooms.store.write(move)
     if not moved:
         return shapes.done(f"Nothing was started: the job is {job.status}")
     if job.status is JobStatus.RUNNING:
@@ -151,9 +156,9 @@ async def _move(rooms: Rooms, action: Action, caller: Caller, asked: OneJob) -> 
 
 async def _delete(store: Store, caller: Caller, asked: OneJob) -> Value:
     def delete(connection: sqlite3.Connection) -> None:
-        known_job(connection, asked.job_id)
+        known_job(connection, asked.job_id, owner=caller.owner)
         try:
-            writes.delete_job(connection, asked.job_id)
+            writes.delete_job(connection, asked.job_id, owner=caller.owner)
         except EngineError as error:
             message = "Cannot delete a running job. Please cancel it first."
             raise RefusedError(Code.CONFLICT, message) from error
@@ -171,7 +176,7 @@ async def _list(store: Store, caller: Caller, asked: ListJobs) -> Value:
     filters = {"project_id": asked.project_id, "status": asked.status}
 
     def find(connection: sqlite3.Connection) -> tuple[list[Value], int]:
-        found, total = reads.jobs(connection, filters, asked.limit, asked.offset)
+        found, total = reads.jobs(connection, filters, asked.limit, asked.offset, owner=caller.owner)
         return [shapes.listed(job, *_config(connection, job.id)) for job in found], total
 
     jobs, total = await store.read(find)
@@ -185,32 +190,34 @@ def _config(connection: sqlite3.Connection, job_id: str) -> tuple[list[PhaseConf
 
 
 async def _status(store: Store, caller: Caller, asked: OneJob) -> Value:
-    return shapes.status(await store.read(partial(known_job, job_id=asked.job_id)))
+    return shapes.status(await store.read(partial(known_job, job_id=asked.job_id, owner=caller.owner)))
 
 
 async def _analytics(store: Store, caller: Caller, asked: OneJob) -> Value:
     def find(connection: sqlite3.Connection) -> tuple[BatchJob, BatchAnalytics]:
-        return known_job(connection, asked.job_id), reads.analytics(connection, asked.job_id)
+        job = known_job(connection, asked.job_id, owner=caller.owner)
+        return job, reads.analytics(connection, asked.job_id, owner=caller.owner)
 
     return shapes.analytics(*await store.read(find))
 
 
 async def _results(store: Store, look: Look, caller: Caller, asked: OneJob) -> Stream:
-    chunks = _result_chunks(store, look, asked.job_id)
+    chunks = _result_chunks(store, look, asked.job_id, caller.owner)
     # The first piece is made before the reply begins: an unknown job must still be able to be a 404.
     first = await run_in_threadpool(next, chunks)
     return Stream(chain([first], chunks))
 
 
-def _result_chunks(store: Store, look: Look, job_id: str) -> Iterator[bytes]:
+def _result_chunks(store: Store, look: Look, job_id: str, owner: str) -> Iterator[bytes]:
     """Write the rows as they stand at one moment, while they are read."""
     with closing(store.connect()) as connection:
         connection.execute("BEGIN")
-        job = known_job(connection, job_id)
+        job = known_job(connection, job_id, owner=owner)
         head = {"success": True, "jobId": job.id, "name": job.name, "status": job.status}
         chunk = bytearray(to_json(head)[:-1] + b',"results":[')
         shown = look([phase.name for phase in _config(connection, job_id)[0]])
-        for place, row in enumerate(reads.results(connection, job_id, 0, job.total_items)):
+        rows = reads.results(connection, job_id, 0, job.total_items, owner=owner)
+        for place, row in enumerate(rows):
             chunk += b",\n" if place else b""
             chunk += to_json(shown(row))
             if len(chunk) > CHUNK_BYTES:

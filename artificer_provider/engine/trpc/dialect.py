@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from artificer_provider.engine.trpc import batch, chat, conversations, messages, orchestration, shapes
-from artificer_provider.engine.trpc.envelope import iso
+from artificer_provider.engine.trpc import (
+    auth,
+    batch,
+    chat,
+    conversations,
+    messages,
+    orchestration,
+    projects,
+    search,
+    shapes,
+)
 from artificer_provider.engine.trpc.errors import Code, RefusedError
 from artificer_provider.engine.trpc.procedures import Kind, Procedure, protected
 
@@ -24,22 +32,19 @@ def procedures(rooms: Rooms, look: Look = shapes.as_it_is) -> dict[str, Procedur
     """
     unread = protected(_read_no_documents)
     return {
-        "auth.public": Procedure(Kind.QUERY, _greet),
+        **auth.procedures(),
         **batch.procedures(rooms, look),
         **orchestration.procedures(rooms),
         **conversations.procedures(rooms),
         **messages.procedures(rooms),
         **chat.procedures(rooms),
+        **projects.procedures(rooms),
+        **search.procedures(rooms),
         "images.extractTextFromImage": Procedure(Kind.MUTATION, unread),
         "images.analyzeImage": Procedure(Kind.MUTATION, unread),
         "images.processPdf": Procedure(Kind.MUTATION, unread),
         "images.checkPdfNeedsOCR": Procedure(Kind.QUERY, unread),
     }
-
-
-async def _greet(_: Call) -> Value:
-    message = "This is a public endpoint - no authentication required"
-    return {"message": message, "timestamp": iso(datetime.now(UTC))}
 
 
 async def _read_no_documents(_: Call) -> Value:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from artificer_provider.engine.key_refusals import UNAUTHORIZED
 from artificer_provider.engine.trpc.envelope import UNDEFINED, Fault, Value, dump
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class Code(Enum):
 
     BAD_REQUEST = (400, -32600)
     UNAUTHORIZED = (401, -32001)
+    FORBIDDEN = (403, -32003)
     NOT_FOUND = (404, -32004)
     METHOD_NOT_SUPPORTED = (405, -32005)
     CONFLICT = (409, -32009)
@@ -32,6 +34,7 @@ class Code(Enum):
     INTERNAL_SERVER_ERROR = (500, -32603)
     NOT_IMPLEMENTED = (501, -32603)
     BAD_GATEWAY = (502, -32603)
+    SERVICE_UNAVAILABLE = (503, -32603)
 
     @property
     def status(self) -> int:
@@ -39,6 +42,7 @@ class Code(Enum):
         return self.value[0]
 
 
+NO_KEY = 'API key required. Include "Authorization: Bearer <key>" header.'
 _BY_STATUS = {code.status: code for code in Code} | {422: Code.BAD_REQUEST}
 
 
@@ -80,7 +84,12 @@ def translated(error: EngineError) -> RefusedError:
     """Say in tRPC's way what the engine refuses."""
     if error.problems:
         return refused_input([_issue(problem) for problem in error.problems])
-    return RefusedError(_BY_STATUS.get(error.status, Code.INTERNAL_SERVER_ERROR), error.message)
+    code = _BY_STATUS.get(error.status, Code.INTERNAL_SERVER_ERROR)
+    if code is Code.UNAUTHORIZED:
+        # A deployed engine has the one sentence for all that is wrong with a key (WIRE §2).
+        more = "" if error.code == UNAUTHORIZED else f" {error.message}"
+        return RefusedError(code, f"{NO_KEY}{more}")
+    return RefusedError(code, error.message)
 
 
 def _issue(problem: Problem) -> JsonValue:

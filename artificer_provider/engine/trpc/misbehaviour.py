@@ -102,11 +102,12 @@ def create_row_first(stage: Stage, _name: str, _answer: Answer) -> Answer:
 
     async def answer(call: Call) -> Value:
         asked = await admitted(stage.rooms, call)
-        job = await store.write(partial(_create_row, asked=asked))
+        job = await store.write(partial(_create_row, asked=asked, owner=call.caller.owner))
         await asyncio.sleep(ITEMS_LATE)
         await store.write(partial(_add_items, job_id=job.id, asked=asked))
         if asked.options is None or asked.options.auto_start is not False:
-            _, moved = await store.write(partial(move_job, job_id=job.id, action=Action.START))
+            start = partial(move_job, job_id=job.id, action=Action.START, owner=call.caller.owner)
+            _, moved = await store.write(start)
             if moved:
                 stage.runner.begin(job.id)
         return shapes.created(job)
@@ -121,7 +122,7 @@ def leave_orphan(stage: Stage, _name: str, inner: Answer) -> Answer:
         if not _holds_nul(call.value):
             return await inner(call)
         asked = read_input(CreateBatchJob, call)
-        await stage.rooms.store.write(partial(_create_row, asked=asked))
+        await stage.rooms.store.write(partial(_create_row, asked=asked, owner=call.caller.owner))
         message = "Operation failed: unsupported Unicode escape sequence"
         raise RefusedError(Code.INTERNAL_SERVER_ERROR, message)
 
@@ -133,7 +134,8 @@ def start_zombie(stage: Stage, _name: str, inner: Answer) -> Answer:
 
     async def answer(call: Call) -> Value | Stream:
         job_id = read_input(OneJob, call).job_id
-        job = await stage.rooms.store.read(partial(known_job, job_id=job_id))
+        find = partial(known_job, job_id=job_id, owner=call.caller.owner)
+        job = await stage.rooms.store.read(find)
         if job.status is not JobStatus.RUNNING or stage.runner.is_under_way(job_id):
             return await inner(call)
         stage.runner.begin(job_id)
@@ -147,7 +149,7 @@ def start_again(stage: Stage, _name: str, _answer: Answer) -> Answer:
 
     async def answer(call: Call) -> Value:
         job_id = read_input(OneJob, call).job_id
-        await stage.rooms.store.write(partial(_set_running, job_id=job_id))
+        await stage.rooms.store.write(partial(_set_running, job_id=job_id, owner=call.caller.owner))
         stage.runner.begin_again(job_id)
         return shapes.done("Job started successfully")
 
@@ -228,7 +230,10 @@ def apologise(stage: Stage, _name: str, _answer: Answer) -> Answer:
 
     async def answer(call: Call) -> Value:
         asked = read_input(ProcessText, call)
-        results = [await _answer_or_apology(stage.rooms, asked, phase) for phase in asked.chain_config.phases]
+        results = [
+            await _answer_or_apology(stage.rooms, asked, phase, call.caller.owner)
+            for phase in asked.chain_config.phases
+        ]
         metadata = ProcessedTextMetadata(
             total_cost=sum(found.metadata.cost or 0.0 for found in results),
             total_time=sum(found.metadata.processing_time or 0.0 for found in results),
@@ -241,24 +246,25 @@ def apologise(stage: Stage, _name: str, _answer: Answer) -> Answer:
     return protected(answer)
 
 
-async def _answer_or_apology(rooms: Rooms, asked: ProcessText, phase: ChainPhase) -> PhaseAnswer:
+async def _answer_or_apology(rooms: Rooms, asked: ProcessText, phase: ChainPhase, owner: str) -> PhaseAnswer:
     alone = asked.model_copy(update={"chain_config": ChainConfig(phases=[phase])})
     try:
-        return (await orchestration.process_text(alone, rooms.answerers, rooms.store)).chain_results[0]
+        done = await orchestration.process_text(alone, rooms.answerers, rooms.store, owner=owner)
     except EngineError as error:
         if error.status != HTTPStatus.BAD_GATEWAY:
             raise
         nothing = PhaseMetadata(cost=0.0, processing_time=0.0, cache_hit=False)
         return PhaseAnswer(phase=phase.name, response=APOLOGY, model=NOBODY, metadata=nothing)
+    return done.chain_results[0]
 
 
-def _create_row(connection: sqlite3.Connection, asked: CreateBatchJob) -> BatchJob:
+def _create_row(connection: sqlite3.Connection, asked: CreateBatchJob, owner: str) -> BatchJob:
     """Create a job that says how many items it has, without one of them."""
     options = (asked.options or BatchOptions()).model_copy(update={"auto_start": False})
     empty = asked.model_copy(update={"items": [], "options": options})
-    job = writes.create_job(connection, empty, intent=None).reply
+    job = writes.create_job(connection, empty, intent=None, owner=owner).reply
     connection.execute("UPDATE jobs SET total_items = ? WHERE id = ?", (len(asked.items), job.id))
-    return reads.job(connection, job.id)
+    return reads.job(connection, job.id, owner=owner)
 
 
 def _add_items(connection: sqlite3.Connection, job_id: str, asked: CreateBatchJob) -> None:
@@ -272,8 +278,8 @@ def _add_items(connection: sqlite3.Connection, job_id: str, asked: CreateBatchJo
     )
 
 
-def _set_running(connection: sqlite3.Connection, job_id: str) -> None:
-    known_job(connection, job_id)
+def _set_running(connection: sqlite3.Connection, job_id: str, owner: str) -> None:
+    known_job(connection, job_id, owner=owner)
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     connection.execute(
         """UPDATE jobs SET status = 'RUNNING', started_at = ?, completed_at = NULL, error = NULL,

@@ -15,7 +15,6 @@ from artificer_provider.engine.trpc.deployed_http import (
 from artificer_provider.engine.trpc.deployed_runner import DeployedRunner
 from artificer_provider.engine.trpc.dialect import procedures
 from artificer_provider.engine.trpc.misbehaviour import Stage, Window, flattered, misbehaving
-from artificer_provider.engine.trpc.procedures import Rooms
 from artificer_provider.engine.trpc.quirks import Quirk
 from artificer_provider.engine.trpc.routes import TrpcDialect
 
@@ -23,21 +22,21 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from artificer_provider.engine.answering.registry import Answerers
-    from artificer_provider.engine.chatting import Turns
+    from artificer_provider.engine.retrieval import Retrieval
     from artificer_provider.engine.running import Runs
     from artificer_provider.engine.store import Store
+    from artificer_provider.engine.trpc.procedures import Rooms
 
 
-def make_runner(store: Store, answerers: Answerers, quirks: frozenset[Quirk]) -> Runs:
+def make_runner(store: Store, answerers: Answerers, retrieval: Retrieval, quirks: frozenset[Quirk]) -> Runs:
     """Make what runs the jobs: with any quirk, in a deployed engine's life cycle."""
-    return DeployedRunner(store, answerers, quirks) if quirks else Runner(store, answerers)
+    return DeployedRunner(store, answerers, quirks) if quirks else Runner(store, answerers, retrieval)
 
 
-def add_trpc(app: FastAPI, store: Store, answerers: Answerers, runner: Runs, turns: Turns) -> None:
+def add_trpc(app: FastAPI, rooms: Rooms) -> None:
     """Let an app answer calls of procedures, with the quirks its jobs are run with."""
-    rooms = Rooms(store, answerers, runner, turns)
-    if isinstance(runner, DeployedRunner):
-        _add_quirky(app, Stage(rooms, runner, Window()))
+    if isinstance(rooms.runner, DeployedRunner):
+        _add_quirky(app, Stage(rooms, rooms.runner, Window()))
     else:
         app.add_middleware(TrpcDialect, procedures=procedures(rooms))
 

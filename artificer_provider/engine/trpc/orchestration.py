@@ -41,7 +41,7 @@ def procedures(rooms: Rooms) -> dict[str, Procedure]:
 
 
 async def _process(rooms: Rooms, caller: Caller, asked: ProcessText) -> Value:
-    answered = await orchestration.process_text(asked, rooms.answerers, rooms.store)
+    answered = await orchestration.process_text(asked, rooms.answerers, rooms.store, owner=caller.owner)
     shown: Value = answered.model_dump(mode="json", by_alias=True)
     return shown
 
@@ -55,6 +55,6 @@ async def _analytics(store: Store, caller: Caller, asked: GetRoutingAnalytics) -
     if asked.conversation_id is not None:
         found = orchestration.counted([])  # no decision belongs to a conversation: there are none
     else:
-        found = await store.read(partial(orchestration.analytics, limit=asked.limit))
+        found = await store.read(partial(orchestration.analytics, limit=asked.limit, owner=caller.owner))
     shown: Value = found.model_dump(by_alias=True)
     return shown

@@ -13,13 +13,16 @@ from artificer_provider.client.models._base import Payload
 from artificer_provider.engine.errors import invalid
 from artificer_provider.engine.payloads import unstorable
 from artificer_provider.engine.trpc.envelope import UNDEFINED, Undefined, Value
-from artificer_provider.engine.trpc.errors import Code, RefusedError, refused_input
+from artificer_provider.engine.trpc.errors import refused_input
 from artificer_provider.engine.trpc.issues import expected_at, issues, mistyped
 
 if TYPE_CHECKING:
     from artificer_provider.engine.answering.registry import Answerers
     from artificer_provider.engine.callers import Caller
     from artificer_provider.engine.chatting import Turns
+    from artificer_provider.engine.documents.pool import Documents
+    from artificer_provider.engine.indexing import Indexer
+    from artificer_provider.engine.retrieval import Retrieval
     from artificer_provider.engine.running import Runs
     from artificer_provider.engine.store import Store
 
@@ -48,16 +51,16 @@ class Call:
     :param value: the input, out of its envelope.
     :param body: what the input was read from.
     :param user_agent: who calls, as far as a caller says.
-    :param is_known: whether the caller has the engine's key, or the engine asks for none.
     :param caller: whose rows it sees, and what it may do.
+    :param admit: lets the caller do this; raises ``EngineError`` when he may not.
     :param reply_headers: headers that the reply will carry; a procedure may add to them.
     """
 
     value: JsonValue | Undefined
     body: bytes | bytearray
     user_agent: str
-    is_known: bool
     caller: Caller
+    admit: Callable[[], None]
     reply_headers: dict[str, str] = field(default_factory=dict[str, str])
 
 
@@ -69,7 +72,7 @@ class Procedure:
     """
     Something a caller can ask for by name.
 
-    :param answer: carries a call out; raises :class:`RefusedError` or ``EngineError`` when it does not.
+    :param answer: carries a call out; raises ``RefusedError`` or ``EngineError`` when it does not.
     """
 
     kind: Kind
@@ -83,16 +86,17 @@ class Rooms:
     store: Store
     answerers: Answerers
     runner: Runs
+    documents: Documents
+    retrieval: Retrieval
+    indexer: Indexer
     turns: Turns
 
 
 def protected(answer: Answer) -> Answer:
-    """Answer only who has the key."""
+    """Answer only who has a key that is good for it."""
 
     async def answer_the_known(call: Call) -> Value | Stream:
-        if not call.is_known:
-            message = 'API key required. Include "Authorization: Bearer <key>" header.'
-            raise RefusedError(Code.UNAUTHORIZED, message)
+        call.admit()
         return await answer(call)
 
     return answer_the_known

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from starlette.responses import Response, StreamingResponse
 
 from artificer_provider.engine.errors import EngineError
 from artificer_provider.engine.gate import read_body
+from artificer_provider.engine.scopes import scope_of_procedure
 from artificer_provider.engine.trpc.envelope import dump, load, unwrap
 from artificer_provider.engine.trpc.errors import Code, RefusedError, no_json, translated
 from artificer_provider.engine.trpc.paths import called
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from artificer_provider.engine.door import Visit
     from artificer_provider.engine.trpc.envelope import Value
     from artificer_provider.engine.trpc.procedures import Procedure
 
@@ -123,6 +126,7 @@ class TrpcDialect:
         except RefusedError as error:
             refused = error
         except EngineError as error:
+            headers.update(error.headers)
             refused = translated(error)
         except Exception:
             request_id = request.state.request_id
@@ -143,6 +147,8 @@ class TrpcDialect:
         inputs: _Inputs | RefusedError,
         headers: dict[str, str],
     ) -> Value | Stream:
+        visit: Visit = request.state.visit
+        visit.count()
         procedure = self._procedure(name, request.method)
         if isinstance(inputs, RefusedError):
             raise inputs
@@ -150,8 +156,8 @@ class TrpcDialect:
             value=unwrap(inputs.envelopes.get(place)),
             body=inputs.body,
             user_agent=request.headers.get("User-Agent", ""),
-            is_known=request.state.is_known,
-            caller=request.state.caller,
+            caller=visit.caller,
+            admit=partial(visit.require, scope_of_procedure(name, is_query=procedure.kind is Kind.QUERY)),
             reply_headers=headers,
         )
         return await procedure.answer(call)
@@ -194,8 +200,9 @@ async def _read_inputs(request: Request, *, is_batch: bool) -> _Inputs | Refused
 async def _text(request: Request) -> bytes | bytearray:
     if request.method == "GET":
         return request.query_params.get("input", "").encode()
-    # Every mutation asks for the key: who has none has nothing read of what he sends.
-    return await read_body(request) if request.state.is_known else b""
+    # Every mutation asks for a key: who has none has nothing read of what he sends.
+    visit: Visit = request.state.visit
+    return await read_body(request) if visit.refusal is None else b""
 
 
 def _array(members: list[Iterable[bytes]]) -> Iterator[bytes]:

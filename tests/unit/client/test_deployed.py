@@ -246,6 +246,12 @@ def test_a_larger_pdf_is_checked_by_reading_it(
     assert checked.estimated_ocr_cost == (pytest.approx(0.0003) if needs_ocr else None)
 
 
+def test_a_pdf_that_was_recognised_to_be_checked_did_need_it(server: ScriptedServer, trpc: Artificer) -> None:
+    metadata = {"pages": 2, "method": "hybrid", "hasTextContent": True, "ocrUsed": True}
+    server.will_answer(answer({"text": "x" * 500, "metadata": metadata}))
+    assert trpc.images.check_pdf_needs_ocr(b"%" * 11_001).needs_ocr
+
+
 def test_ocr_that_was_forced_and_not_done_is_an_error_and_no_blank_text(
     server: ScriptedServer, trpc: Artificer
 ) -> None:

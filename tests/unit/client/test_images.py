@@ -14,7 +14,12 @@ from support.scripted_server import Asked, Reply
 from support.wire import answer
 
 from artificer_provider.client import Artificer, AsyncArtificer
-from artificer_provider.client.errors import ConfigurationError, EngineAnswerError, InvalidRequestError
+from artificer_provider.client.errors import (
+    ConfigurationError,
+    EngineAnswerError,
+    InvalidRequestError,
+    NotCarriedError,
+)
 from artificer_provider.client.models.images import PdfOptions
 
 if TYPE_CHECKING:
@@ -212,3 +217,39 @@ async def test_the_async_client_gives_no_blank_text_for_forced_ocr(server: Scrip
     async with AsyncArtificer(base_url=server.url, dialect="trpc", retries=0) as client:
         with pytest.raises(EngineAnswerError):
             await client.images.process_pdf(pdfs.text_pdf(TEXT), {"force_ocr": True})
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "wire_name"), [("dpi", 300, "dpi"), ("max_pages", 5_000, "maxPages")]
+)
+def test_rest_alone_carries_how_a_pdf_is_drawn_and_how_long_it_may_be(
+    server: ScriptedServer, option: str, value: int, wire_name: str
+) -> None:
+    server.will_answer(Reply(body=READ))
+    with Artificer("k", server.url, dialect="rest", retries=0) as client:
+        client.images.process_pdf(b"%PDF-", {option: value}, local="never")
+    assert json.loads(server.asked[0].body)["options"] == {wire_name: value}
+    with (
+        Artificer("k", server.url, dialect="trpc", retries=0) as client,
+        pytest.raises(NotCarriedError) as caught,
+    ):
+        client.images.process_pdf(b"%PDF-", {option: value}, local="never")
+    assert caught.value.fields == (f"options.{wire_name}",)
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("options", [{"dpi": 71}, {"dpi": 401}, {"max_pages": 0}, {"max_pages": 5_001}])
+def test_what_is_out_of_range_is_refused_before_anything_is_sent(
+    either: Any, server: ScriptedServer, options: dict[str, int]
+) -> None:
+    with pytest.raises(ConfigurationError, match=r"dpi|maxPages|max_pages"):
+        either.images.process_pdf(b"%PDF-", options, local="never")
+    assert server.asked == []
+
+
+def test_a_pdf_that_is_read_here_may_be_no_longer_either(either: Any, server: ScriptedServer) -> None:
+    pdf = pdfs.text_pdf(TEXT, TEXT)
+    assert either.images.process_pdf(pdf, {"max_pages": 2}).metadata.pages == 2
+    with pytest.raises(ConfigurationError, match=r"options\.maxPages: is 1, and it has 2"):
+        either.images.process_pdf(pdf, {"max_pages": 1})
+    assert server.asked == []

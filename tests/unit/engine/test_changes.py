@@ -11,6 +11,7 @@ import pytest
 
 from artificer_provider.client.models.batch import BatchItem, BatchOptions, CreateBatchJob, PhaseConfig
 from artificer_provider.engine import changes, reads, writes
+from artificer_provider.engine.callers import LOCAL_OWNER
 from artificer_provider.engine.errors import EngineError
 from artificer_provider.engine.steps import Action
 from artificer_provider.engine.store import Store
@@ -38,23 +39,27 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 async def create(store: Store) -> str:
-    return (await store.write(partial(writes.create_job, asked=ASKED, intent=None))).reply.id
+    return (
+        await store.write(partial(writes.create_job, asked=ASKED, intent=None, owner=LOCAL_OWNER))
+    ).reply.id
 
 
 async def delete(store: Store, job_id: str) -> None:
-    await store.write(partial(writes.delete_job, job_id=job_id))
+    await store.write(partial(writes.delete_job, job_id=job_id, owner=LOCAL_OWNER))
 
 
 async def cancel(store: Store, job_id: str) -> None:
-    await store.write(partial(writes.move_job, job_id=job_id, action=Action.CANCEL))
+    await store.write(partial(writes.move_job, job_id=job_id, action=Action.CANCEL, owner=LOCAL_OWNER))
 
 
 async def since(store: Store, cursor: str, limit: int = 100) -> JobChanges:
-    return await store.read(partial(changes.since, cursor=cursor, limit=limit))
+    return await store.read(partial(changes.since, cursor=cursor, limit=limit, owner=LOCAL_OWNER))
 
 
 async def now(store: Store) -> str:
-    return (await store.read(partial(changes.jobs_and_cursor, filters={}, limit=1, offset=0))).cursor
+    return (
+        await store.read(partial(changes.jobs_and_cursor, filters={}, limit=1, offset=0, owner=LOCAL_OWNER))
+    ).cursor
 
 
 async def age(store: Store, job_id: str) -> None:
@@ -107,7 +112,7 @@ async def test_a_reader_that_follows_ends_with_what_a_list_would_say(store: Stor
             alive.append(await create(store))
         elif act == "cancel" and alive:
             job_id = dice.choice(alive)
-            if (await store.read(partial(reads.job, job_id=job_id))).status == "PENDING":
+            if (await store.read(partial(reads.job, job_id=job_id, owner=LOCAL_OWNER))).status == "PENDING":
                 await cancel(store, job_id)
         elif act == "delete" and alive:
             await delete(store, alive.pop(dice.randrange(len(alive))))
@@ -115,7 +120,7 @@ async def test_a_reader_that_follows_ends_with_what_a_list_would_say(store: Stor
             cursor = await follow(store, cursor, known, limit=2)
     for _ in range(200):
         cursor = await follow(store, cursor, known, limit=2)
-    listed, _ = await store.read(partial(reads.jobs, filters={}, limit=1000, offset=0))
+    listed, _ = await store.read(partial(reads.jobs, filters={}, limit=1000, offset=0, owner=LOCAL_OWNER))
     assert len(listed) > 5
     assert known == {job.id: job.status for job in listed}
 

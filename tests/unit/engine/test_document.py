@@ -17,6 +17,8 @@ from artificer_provider.client.models import (
     images,
     messages,
     orchestration,
+    projects,
+    search,
 )
 from artificer_provider.client.models._base import Payload, Reply, wire_name
 
@@ -52,7 +54,10 @@ def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
     assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
 
 
-@pytest.mark.parametrize("module", [batch, orchestration, images, health, conversations, messages, chat])
+@pytest.mark.parametrize(
+    "module",
+    [batch, orchestration, images, health, projects, search, conversations, messages, chat],
+)
 def test_every_field_of_every_model_stands_in_the_document_under_its_wire_name(
     document: dict[str, Any], module: ModuleType
 ) -> None:
@@ -84,7 +89,7 @@ def test_every_operation_says_who_it_is_and_how_it_refuses(document: dict[str, A
             assert "X-Request-Id" in told["headers"]
             if status >= "4":
                 assert told["content"] == REFUSAL
-    assert len(seen) == 33
+    assert len(seen) == 55
 
 
 def test_parameters_are_camel_case_and_described(document: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from artificer_provider.client.models.batch import BatchItem, BatchOptions, Crea
 from artificer_provider.client.states import JobStatus
 from artificer_provider.engine import calls, clock, reads, writes
 from artificer_provider.engine.attempts import Asked, Call, Ending, Rules
+from artificer_provider.engine.callers import LOCAL_OWNER
 from artificer_provider.engine.errors import EngineError
 from artificer_provider.engine.steps import Action
 from artificer_provider.engine.store import Store, UnreadableStoreError
@@ -36,7 +37,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 async def create(store: Store) -> str:
-    return (await store.write(partial(writes.create_job, asked=ASKED, intent=None))).reply.id
+    return (
+        await store.write(partial(writes.create_job, asked=ASKED, intent=None, owner=LOCAL_OWNER))
+    ).reply.id
 
 
 RULES = Rules()
@@ -58,9 +61,9 @@ async def call(store: Store, at: calls.Place, ended: Call, rules: Rules = RULES)
 
 async def test_a_job_paused_while_its_last_item_ends_stays_paused(store: Store) -> None:
     job_id = await create(store)
-    await store.write(partial(writes.move_job, job_id=job_id, action=Action.PAUSE))
+    await store.write(partial(writes.move_job, job_id=job_id, action=Action.PAUSE, owner=LOCAL_OWNER))
     await store.write(partial(writes.end_job, job_id=job_id, status=JobStatus.COMPLETED))
-    assert (await store.read(partial(reads.job, job_id=job_id))).status is JobStatus.PAUSED
+    assert (await store.read(partial(reads.job, job_id=job_id, owner=LOCAL_OWNER))).status is JobStatus.PAUSED
 
 
 async def test_every_change_of_any_job_has_a_later_revision(store: Store) -> None:
@@ -70,11 +73,11 @@ async def test_every_change_of_any_job_has_a_later_revision(store: Store) -> Non
         (first, partial(writes.enter_phase, number=1, name="one")),
         (second, partial(writes.enter_phase, number=2, name="one")),
         (first, partial(calls.end, place=place(0), ended=answered(0.0), rules=RULES)),
-        (first, partial(writes.move_job, job_id=first, action=Action.PAUSE)),
+        (first, partial(writes.move_job, job_id=first, action=Action.PAUSE, owner=LOCAL_OWNER)),
         (second, partial(writes.end_job, job_id=second, status=JobStatus.COMPLETED)),
     ):
         await store.write(change)
-        revision = (await store.read(partial(reads.job, job_id=job_id))).revision
+        revision = (await store.read(partial(reads.job, job_id=job_id, owner=LOCAL_OWNER))).revision
         assert revision is not None
         seen.append(revision)
     assert seen == sorted(set(seen))
@@ -85,7 +88,7 @@ async def test_an_answer_is_kept_and_counted_once(store: Store) -> None:
     await call(store, place(0), answered(0.5))
     with pytest.raises(sqlite3.IntegrityError):
         await store.write(partial(calls.end, place=place(0), ended=answered(0.5), rules=RULES))
-    job = await store.read(partial(reads.job, job_id=job_id))
+    job = await store.read(partial(reads.job, job_id=job_id, owner=LOCAL_OWNER))
     assert (job.cost_incurred, job.tokens_used) == (0.5, 3)
 
 
@@ -93,8 +96,8 @@ async def test_a_sum_with_an_unknown_cost_is_unknown(store: Store) -> None:
     job_id = await create(store)
     for item_index, cost in ((0, 0.5), (1, None)):
         await call(store, place(item_index), answered(cost))
-    assert (await store.read(partial(reads.job, job_id=job_id))).cost_incurred is None
-    phases = (await store.read(partial(reads.analytics, job_id=job_id))).phases
+    assert (await store.read(partial(reads.job, job_id=job_id, owner=LOCAL_OWNER))).cost_incurred is None
+    phases = (await store.read(partial(reads.analytics, job_id=job_id, owner=LOCAL_OWNER))).phases
     assert [(phase.items_processed, phase.cost, phase.tokens) for phase in phases] == [
         (2, None, 6),
         (0, 0.0, 0),
@@ -103,12 +106,12 @@ async def test_a_sum_with_an_unknown_cost_is_unknown(store: Store) -> None:
 
 async def test_a_change_that_fails_half_way_leaves_nothing(store: Store) -> None:
     def half(connection: sqlite3.Connection) -> None:
-        writes.create_job(connection, ASKED, None)
+        writes.create_job(connection, ASKED, None, owner=LOCAL_OWNER)
         raise EngineError(500, "broken", "on purpose")
 
     with pytest.raises(EngineError):
         await store.write(half)
-    found, total = await store.read(partial(reads.jobs, filters={}, limit=1, offset=0))
+    found, total = await store.read(partial(reads.jobs, filters={}, limit=1, offset=0, owner=LOCAL_OWNER))
     assert (found, total) == ([], 0)
 
 
@@ -166,19 +169,21 @@ async def test_a_call_under_way_is_in_doubt_once_and_its_item_goes_on(store: Sto
     job_id = await create(store)
     await store.write(partial(calls.begin, place=place(0), rules=RULES))
     assert [await store.write(calls.settle) for _ in range(2)] == [1, 0]
-    assert (await store.read(partial(reads.job, job_id=job_id))).in_doubt == 1
+    assert (await store.read(partial(reads.job, job_id=job_id, owner=LOCAL_OWNER))).in_doubt == 1
     await call(store, place(0), answered(0.5))
-    job = await store.read(partial(reads.job, job_id=job_id))
+    job = await store.read(partial(reads.job, job_id=job_id, owner=LOCAL_OWNER))
     assert (job.in_doubt, job.cost_incurred) == (1, 0.5)
-    (row,) = await store.read(lambda connection: list(reads.results(connection, job_id, 0, 1)))
+    (row,) = await store.read(
+        lambda connection: list(reads.results(connection, job_id, 0, 1, owner=LOCAL_OWNER))
+    )
     assert (row.attempts, row.in_doubt, row.cost_incurred) == (2, 1, 0.5)
 
 
 async def test_no_call_begins_in_a_job_that_is_not_running(store: Store) -> None:
     job_id = await create(store)
-    await store.write(partial(writes.move_job, job_id=job_id, action=Action.PAUSE))
+    await store.write(partial(writes.move_job, job_id=job_id, action=Action.PAUSE, owner=LOCAL_OWNER))
     assert await store.write(partial(calls.begin, place=place(0), rules=RULES)) is None
-    await store.write(partial(writes.delete_job, job_id=job_id))
+    await store.write(partial(writes.delete_job, job_id=job_id, owner=LOCAL_OWNER))
     assert await store.write(partial(calls.begin, place=place(0), rules=RULES)) is None
 
 
@@ -186,8 +191,8 @@ async def test_a_call_of_a_deleted_job_leaves_nothing(store: Store) -> None:
     job_id = await create(store)
     for item_index in (0, 1):
         await store.write(partial(calls.begin, place=place(item_index), rules=RULES))
-    await store.write(partial(writes.move_job, job_id=job_id, action=Action.PAUSE))
-    await store.write(partial(writes.delete_job, job_id=job_id))
+    await store.write(partial(writes.move_job, job_id=job_id, action=Action.PAUSE, owner=LOCAL_OWNER))
+    await store.write(partial(writes.delete_job, job_id=job_id, owner=LOCAL_OWNER))
     failed = Call(Asked.ANSWER, Ending.FAILED, error="no")
     for item_index, ended in ((0, answered(0.5)), (1, failed)):
         change = partial(calls.end, place=place(item_index), ended=ended, rules=Rules(max_retries=1))
@@ -205,14 +210,14 @@ async def test_the_costs_of_failed_attempts_are_kept_as_they_end(store: Store) -
     job_id = await create(store)
     failed = Call(Asked.ANSWER, Ending.FAILED, error="no", cost=0.25, tokens=1)
     assert await call(store, place(0), failed, Rules(max_retries=1)) is not None
-    job = await store.read(partial(reads.job, job_id=job_id))
+    job = await store.read(partial(reads.job, job_id=job_id, owner=LOCAL_OWNER))
     assert (job.cost_incurred, job.tokens_used) == (0.25, 1)
-    analytics = await store.read(partial(reads.analytics, job_id=job_id))
+    analytics = await store.read(partial(reads.analytics, job_id=job_id, owner=LOCAL_OWNER))
     assert (analytics.phases[0].items_processed, analytics.phases[0].cost) == (0, 0.25)
     assert await call(store, place(0), answered(0.5), Rules(max_retries=1)) is None
-    job = await store.read(partial(reads.job, job_id=job_id))
+    job = await store.read(partial(reads.job, job_id=job_id, owner=LOCAL_OWNER))
     assert (job.cost_incurred, job.tokens_used) == (0.75, 4)
-    analytics = await store.read(partial(reads.analytics, job_id=job_id))
+    analytics = await store.read(partial(reads.analytics, job_id=job_id, owner=LOCAL_OWNER))
     assert (analytics.phases[0].items_processed, analytics.phases[0].cost) == (1, 0.75)
 
 
