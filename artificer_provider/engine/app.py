@@ -85,7 +85,7 @@ def make_app(
     for api in (
         batch_api(store, runner, answerers),
         outcome_api(store),
-        orchestration_api(store, answerers, retrieval),
+        orchestration_api(store, answerers, retrieval, turns),
         images_api(),
         conversations_api(store, answerers),
         messages_api(store),

@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 from artificer_provider.client.models.chat import ChatReply, Source
 from artificer_provider.client.states import Role
 from artificer_provider.engine import attempts, clock, conversations, counting, messages
-from artificer_provider.engine.answering.base import Answer, Said, Turn
+from artificer_provider.engine.answering.base import Answer, Excerpt, Said, Turn
 from artificer_provider.engine.answering.registry import UnknownModelError
 from artificer_provider.engine.calling import make_turn
 from artificer_provider.engine.errors import EngineError, Problem, invalid
@@ -151,7 +151,7 @@ class Turns:
             instruction=setting.system_prompt,
             temperature=setting.temperature,
             max_tokens=setting.max_tokens,
-            passages=[passage.text for passage in passages],
+            passages=[Excerpt(passage.filename, passage.text) for passage in passages],
         )
         if problems := talker.turn_problems(turn):
             raise _of_conversation(problems)

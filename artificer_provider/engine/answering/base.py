@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from artificer_provider.engine.answering.wording import told_before
 
@@ -41,6 +41,13 @@ class Said:
     content: str
 
 
+class Excerpt(NamedTuple):
+    """What a document says."""
+
+    filename: str
+    text: str
+
+
 @dataclass(frozen=True)
 class Turn:
     """
@@ -57,7 +64,7 @@ class Turn:
     instruction: str | None = None
     temperature: float | None = None
     max_tokens: int | None = None
-    passages: Sequence[str] = ()
+    passages: Sequence[Excerpt] = ()
 
     @property
     def said(self) -> list[Said]:

@@ -118,7 +118,10 @@ class Extractive:
     async def chat(self, turn: Turn) -> AsyncGenerator[str | Answer]:
         """Answer with the sentences of the passages that are nearest to what was asked, as they stand."""
         text = await asyncio.get_running_loop().run_in_executor(
-            self._pool, self._nearest_sentences, "\n".join(turn.passages), turn.spoken[-1].content
+            self._pool,
+            self._nearest_sentences,
+            "\n".join(passage.text for passage in turn.passages),
+            turn.spoken[-1].content,
         )
         if not text:
             raise AnswerError(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from artificer_provider.client.models.batch import PhaseConfig
+    from artificer_provider.engine.answering.base import Excerpt
 
 GROUNDING = (
     "Below are passages from documents that may help with what the user says next. Where they answer it, "
@@ -72,9 +73,9 @@ def _worded(task: Task) -> str:
             raise NotATaskError([Problem("taskType", "has no instruction; give a systemPrompt.")])
 
 
-def told_before(instruction: str | None, passages: Sequence[str]) -> str:
+def told_before(instruction: str | None, passages: Sequence[Excerpt]) -> str:
     """Put together what a model is told before a conversation: its instruction, and what documents say."""
-    numbered = [f"[{place}] {passage}" for place, passage in enumerate(passages, 1)]
+    numbered = [f"[{number}] {name}\n{text}" for number, (name, text) in enumerate(passages, 1)]
     return "\n\n".join(
         [*([instruction] if instruction else []), *([GROUNDING, *numbered] if numbered else [])]
     )

@@ -10,6 +10,7 @@ from pydantic_core import to_json
 from starlette.responses import StreamingResponse
 
 from artificer_provider.client.models.chat import ChatChunk
+from artificer_provider.client.states import ProgressType
 from artificer_provider.engine.api.replies import SCHEMAS
 from artificer_provider.engine.chatting import Asking
 from artificer_provider.engine.clock import now_as_written
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 EVENT_STREAM: Final = "text/event-stream"
 #: Seconds without an event, after which a comment says that the connection lives.
 QUIET_AFTER: Final = 15.0
+#: What is done for a message, in its order. It is neither analyzed nor validated.
+_STEPS: Final = (ProgressType.ROUTING, ProgressType.EXECUTING, ProgressType.COMPLETE)
 _KEEP_ALIVE: Final = b": keep-alive\n\n"
 _END: Final = b": Stream ended\n\n"
 
@@ -90,6 +93,27 @@ async def chat_events(work: TurnWork) -> AsyncGenerator[bytes]:
             yield each
 
 
+async def chain_events(work: TurnWork) -> AsyncGenerator[bytes]:
+    """Tell how far a turn is: the steps that are taken, and with the last the whole answer."""
+
+    async def steps() -> AsyncIterator[bytes]:
+        async for happened in work.happenings(QUIET_AFTER):
+            if happened is QUIET:
+                yield _KEEP_ALIVE
+            elif isinstance(happened, Asking):
+                yield _step(
+                    ProgressType.ROUTING, f"{happened.model} is to answer.", {"model": happened.model}
+                )
+                yield _step(ProgressType.EXECUTING, f"{happened.model} is asked.", {"model": happened.model})
+        reply = await work.result()
+        kept = reply.model_dump(mode="json", by_alias=True, exclude={"id", "role"}, exclude_none=True)
+        yield _step(ProgressType.COMPLETE, "The answer is kept.", {**kept, "messageId": reply.id})
+
+    async with aclosing(told(work, steps())) as events:
+        async for each in events:
+            yield each
+
+
 async def refused_events(error: EngineError) -> AsyncGenerator[bytes]:
     """Tell as events that nothing was begun."""
     yield _beginning()
@@ -139,6 +163,12 @@ def _last_chunk(reply: ChatReply) -> dict[str, Any]:
     }
     chunk = ChatChunk.model_validate({"content": "", "finished": True, "metadata": metadata})
     return chunk.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _step(step: ProgressType, message: str, metadata: dict[str, Any]) -> bytes:
+    done = (_STEPS.index(step) + 1) / len(_STEPS)
+    said = {"type": step, "stage": step, "message": message, "progress": round(done, 2)}
+    return event("progress", {**said, "metadata": metadata, "timestamp": now_as_written()})
 
 
 def _error(error: EngineError) -> bytes:

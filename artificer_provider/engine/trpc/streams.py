@@ -11,8 +11,10 @@ from starlette.responses import Response
 
 from artificer_provider.client.models._base import Payload
 from artificer_provider.client.models.chat import SendMessage
+from artificer_provider.client.models.orchestration import ChainChat
+from artificer_provider.engine import orchestration
 from artificer_provider.engine.api.chat import question
-from artificer_provider.engine.api.events import EventStream, chat_events, refused_events
+from artificer_provider.engine.api.events import EventStream, chain_events, chat_events, refused_events
 from artificer_provider.engine.callers import By  # noqa: TC001 - FastAPI looks the name up when it makes the route
 from artificer_provider.engine.errors import EngineError
 from artificer_provider.engine.gate import read_body
@@ -21,7 +23,9 @@ from artificer_provider.engine.trpc.issues import issues
 from artificer_provider.engine.trpc.paths import STREAMS
 
 if TYPE_CHECKING:
-    from artificer_provider.engine.chatting import Turns
+    from collections.abc import AsyncGenerator, Awaitable, Callable
+
+    from artificer_provider.engine.chatting import Turns, TurnWork
 
 P = TypeVar("P", bound=Payload)
 
@@ -35,13 +39,26 @@ def streams(turns: Turns) -> APIRouter:
         asked = await _read(request, SendMessage)
         if isinstance(asked, Response):
             return asked
-        try:
-            work = await turns.begin(question(caller, asked))
-        except EngineError as error:
-            return EventStream(refused_events(error))
-        return EventStream(chat_events(work))
+        return await _told(turns.begin(question(caller, asked)), chat_events)
+
+    @api.post("/orchestration")
+    async def deployed_chain_stream(request: Request, caller: By) -> Response:
+        asked = await _read(request, ChainChat)
+        if isinstance(asked, Response):
+            return asked
+        return await _told(orchestration.begin_chain(asked, turns, owner=caller.owner), chain_events)
 
     return api
+
+
+async def _told(
+    beginning: Awaitable[TurnWork], events: Callable[[TurnWork], AsyncGenerator[bytes]]
+) -> Response:
+    """Tell of a turn, or as an event that it was refused: a deployed engine answers 200 first."""
+    try:
+        return EventStream(events(await beginning))
+    except EngineError as error:
+        return EventStream(refused_events(error))
 
 
 async def _read(request: Request, model: type[P]) -> P | Response:
