@@ -18,13 +18,17 @@ from artificer_provider.engine.api.conversations import conversations_api
 from artificer_provider.engine.api.docs import docs_api
 from artificer_provider.engine.api.document import make_document, operation_id
 from artificer_provider.engine.api.documents import documents_api
+from artificer_provider.engine.api.export import export_api
 from artificer_provider.engine.api.health import health_api
 from artificer_provider.engine.api.images import images_api
 from artificer_provider.engine.api.messages import messages_api
+from artificer_provider.engine.api.models import models_api
+from artificer_provider.engine.api.monitoring import monitoring_api
 from artificer_provider.engine.api.orchestration import orchestration_api
 from artificer_provider.engine.api.outcome import outcome_api
 from artificer_provider.engine.api.projects import projects_api
 from artificer_provider.engine.api.search import search_api
+from artificer_provider.engine.api.usage import usage_api
 from artificer_provider.engine.indexing import Indexer
 from artificer_provider.engine.refusals import shape_errors
 from artificer_provider.engine.trpc.mount import add_trpc
@@ -91,6 +95,10 @@ def make_app(
         messages_api(store),
         chat_api(turns),
         streams(turns),
+        export_api(store),
+        usage_api(store),
+        monitoring_api(store, answerers),
+        models_api(answerers),
         projects_api(store),
         documents_api(store, answerers, documents, indexer, retrieval),
         search_api(store, indexer, retrieval),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from artificer_provider.client.models.monitoring import ModelCalls
+from artificer_provider.client.models.usage import ModelUsage, RoleUsage, SessionStats
 from artificer_provider.engine import attempts, clock
 
 if TYPE_CHECKING:
@@ -48,3 +50,51 @@ def _figures(model: str, calls: Sequence[attempts.Call]) -> dict[str, str | floa
         "duration_ms": sum(call.duration_ms for call in calls),
         "now": clock.now(),
     }
+
+
+def session(connection: sqlite3.Connection, owner: str) -> SessionStats:
+    """Count an owner's conversations, what was said in them, and what the answers there took."""
+    conversations = connection.execute(
+        "SELECT COUNT(*) FROM conversations WHERE owner = ?", (owner,)
+    ).fetchone()[0]
+    # What a model did not give took nothing; of what it gave, one unknown figure makes the sum unknown.
+    row = connection.execute(
+        """SELECT COUNT(*) AS said, COUNT(m.model) AS answers, COUNT(m.tokens) AS known_tokens,
+             TOTAL(m.tokens) AS tokens, COUNT(m.cost) AS known_costs, TOTAL(m.cost) AS cost
+           FROM messages m JOIN conversations c ON c.number = m.conversation WHERE c.owner = ?""",
+        (owner,),
+    ).fetchone()
+    return SessionStats(
+        conversation_count=conversations,
+        message_count=row["said"],
+        total_tokens=int(row["tokens"]) if row["known_tokens"] == row["answers"] else None,
+        total_cost=row["cost"] if row["known_costs"] == row["answers"] else None,
+    )
+
+
+def by_role(connection: sqlite3.Connection, owner: str) -> ModelUsage:
+    """Count what an owner's conversations hold by who said it."""
+    rows = connection.execute(
+        """SELECT m.role, COUNT(*) AS count FROM messages m JOIN conversations c ON c.number = m.conversation
+           WHERE c.owner = ? GROUP BY m.role ORDER BY m.role DESC""",
+        (owner,),
+    ).fetchall()
+    total = sum(row["count"] for row in rows)
+    return ModelUsage(
+        total_messages=total,
+        by_role=[
+            RoleUsage(role=row["role"], count=row["count"], percentage=round(100 * row["count"] / total, 2))
+            for row in rows
+        ],
+    )
+
+
+def by_model(connection: sqlite3.Connection, owner: str) -> list[ModelCalls]:
+    """Say what an owner had each model do, the one last used first."""
+    rows = connection.execute(
+        """SELECT model, calls, failed_calls, tokens AS total_tokens, cost AS total_cost,
+             ROUND(duration_ms * 1.0 / calls, 1) AS average_response_time, last_used_at AS last_used
+           FROM model_usage WHERE owner = ? ORDER BY last_used_at DESC, model""",
+        (owner,),
+    )
+    return [ModelCalls.model_validate(dict(row)) for row in rows]

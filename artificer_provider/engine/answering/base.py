@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from artificer_provider.engine.answering.wording import told_before
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
 
     from artificer_provider.client.models.batch import PhaseConfig
+    from artificer_provider.engine.answering.health import Seen
     from artificer_provider.engine.errors import Problem
 
 
@@ -71,6 +72,30 @@ class Turn:
         """All that a language model is told: the system's part first, the passages in it."""
         told = told_before(self.instruction, self.passages)
         return [*([Said("system", told)] if told else []), *self.spoken]
+
+
+@dataclass(frozen=True)
+class Price:
+    """What a model charges per million tokens, in the currency of its bill."""
+
+    input: float
+    output: float
+
+
+@dataclass(frozen=True)
+class Offer:
+    """
+    What is known of a model before it is asked.
+
+    :param provider: whose it is.
+    :param price: None where it is not known.
+    :param streams: whether its answers come piece by piece.
+    """
+
+    name: str
+    provider: str
+    price: Price | None
+    streams: bool
 
 
 class AnswerError(Exception):
@@ -142,3 +167,20 @@ class Talker(Protocol):
         :raises AnswerError: when there is no answer, or it breaks off.
         :raises CutOffError: when the connection ends before the answer does.
         """
+
+
+class Model(Answerer, Talker, Protocol):
+    """All that the engine asks of what has a model's name."""
+
+    @property
+    def seen(self) -> Mapping[str, Seen]:
+        """How those of its models were that were asked."""
+
+    async def model_problems(self, model: str | None) -> list[Problem]:
+        """Say that it has no model of this name."""
+
+    def offer(self, model: str) -> Offer:
+        """Say what is known of a model."""
+
+    async def check(self, model: str) -> Seen:
+        """See how a model is now."""

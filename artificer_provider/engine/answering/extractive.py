@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Protocol
 
-from artificer_provider.engine.answering.base import Answer, AnswerError, Score
+from artificer_provider.engine.answering.base import Answer, AnswerError, Offer, Price, Score
+from artificer_provider.engine.answering.health import Seen, Watch
 from artificer_provider.engine.answering.ranking import best, lexrank
 from artificer_provider.engine.answering.sentences import split_sentences
 from artificer_provider.engine.answering.tasks import (
@@ -32,6 +34,8 @@ SENTENCES_SAID = 3
 #: How near such a sentence has to be, next to the nearest one.
 FITS = 0.7
 
+#: Whose it is.
+PROVIDER = "extractive"
 _NOT_CARRIED = ("system_prompt", "temperature", "max_tokens")
 
 
@@ -64,6 +68,7 @@ class Extractive:
         self.model = f"extractive-{likeness.name}"
         self._likeness = likeness
         self._pool = pool
+        self._watch = Watch()
 
     @property
     def names(self) -> Sequence[str]:
@@ -89,6 +94,26 @@ class Extractive:
     async def model_problems(self, model: str | None) -> list[Problem]:
         """Find nothing: it has the names it is found by."""
         return []
+
+    @property
+    def seen(self) -> Mapping[str, Seen]:
+        """How it was, when it was asked."""
+        return self._watch.seen
+
+    def offer(self, model: str) -> Offer:
+        """Say what is known of it: it is here, and free."""
+        return Offer(self.model, PROVIDER, Price(0.0, 0.0), streams=False)
+
+    async def check(self, model: str) -> Seen:
+        """Have it compare two words, which loads it."""
+        begun, error = time.monotonic(), None
+        try:
+            await asyncio.get_running_loop().run_in_executor(
+                self._pool, self._likeness.between, "bridge", ["river"]
+            )
+        except Exception as fault:  # noqa: BLE001 - whatever it is, it is what the check is to tell
+            error = str(fault) or repr(fault)
+        return self._watch.note(self.model, begun, error)
 
     def turn_problems(self, turn: Turn) -> list[Problem]:
         """Say what keeps it from answering: it has nothing to say of its own, and takes no instruction."""
@@ -133,7 +158,8 @@ class Extractive:
     async def answer(self, phase: PhaseConfig, text: str) -> Answer:
         """Answer one item's text, on a thread of the pool. It costs nothing and uses no tokens."""
         task = read_task(phase)
-        answer = await asyncio.get_running_loop().run_in_executor(self._pool, self.carry_out, task, text)
+        with self._watch.calling(self.model):
+            answer = await asyncio.get_running_loop().run_in_executor(self._pool, self.carry_out, task, text)
         return Answer(answer, self.model, cost=0.0, tokens=0)
 
     async def score(self, phase: PhaseConfig, text: str, answer: str) -> Score:

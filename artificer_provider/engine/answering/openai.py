@@ -6,14 +6,17 @@ import asyncio
 import json
 import random
 import re
+import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from artificer_provider.engine.answering.base import Answer, AnswerError, CutOffError, Score
+from artificer_provider.engine import clock
+from artificer_provider.engine.answering.base import Answer, AnswerError, CutOffError, Offer, Price, Score
 from artificer_provider.engine.answering.completions import (
     EVENTS,
     Completion,
@@ -21,6 +24,7 @@ from artificer_provider.engine.answering.completions import (
     NoCompletionError,
     event_data,
 )
+from artificer_provider.engine.answering.health import Seen, Watch
 from artificer_provider.engine.answering.http import HttpCaller, HttpReply, NoReplyError, NotSentError
 from artificer_provider.engine.answering.tasks import NotATaskError
 from artificer_provider.engine.answering.wording import SCORING, instruction_for, read_score, scoring_request
@@ -38,14 +42,6 @@ ATTEMPTS = 4
 MAX_WAIT = 30.0
 ANSWER_TIMEOUT = 120.0
 LIST_TIMEOUT = 5.0
-
-
-@dataclass(frozen=True)
-class Price:
-    """What a model charges per million tokens, in the currency of its bill."""
-
-    input: float
-    output: float
 
 
 @dataclass(frozen=True)
@@ -88,6 +84,9 @@ class PassThrough:
     def __init__(self, server: LlmServer) -> None:
         self._server = server
         self._listed: frozenset[str] = frozenset()
+        self._watch = Watch()
+        #: When the server was last heard to list its models.
+        self.listed_at: str | None = None
         self._caller = HttpCaller(server.base, server.key)
 
     @property
@@ -108,11 +107,44 @@ class PassThrough:
     async def model_problems(self, model: str | None) -> list[Problem]:
         """Say that a model is not known; a server that lists none judges that itself."""
         if model and model not in self.names:
-            self._listed = await self._models()
+            await self.refresh()
             if self._listed and model not in self.names:
                 known = ", ".join(self.names)
                 return [Problem("model", f"{model!r} is not known here; known are {known}.")]
         return []
+
+    @property
+    def seen(self) -> Mapping[str, Seen]:
+        """How those of its models were that were asked."""
+        return self._watch.seen
+
+    def offer(self, model: str) -> Offer:
+        """Say what is known of a model: its price, and whose it is, by its name or else the server's."""
+        price = self._server.prices.get(model)
+        maker, slash, _ = model.partition("/")
+        provider = maker if slash else urlsplit(self._server.base).hostname or ""
+        return Offer(model, provider, price, streams=True)
+
+    async def refresh(self) -> str | None:
+        """Ask which models the server has; say what kept it from telling, if anything did."""
+        base = self._server.base
+        try:
+            reply = await self._caller.get("/models", LIST_TIMEOUT)
+            self._listed = frozenset(model.id for model in _Listing.model_validate_json(reply.content).data)
+        except (NotSentError, NoReplyError) as error:
+            return f"{base} could not be asked for its models ({error})."
+        except ValidationError:
+            return f"{base} gave no list of its models (status {reply.status})."
+        self.listed_at = clock.now()
+        return None
+
+    async def check(self, model: str) -> Seen:
+        """Ask the server whether it has a model. Nobody is billed for that."""
+        begun = time.monotonic()
+        error = await self.refresh()
+        if error is None and model not in self._listed:
+            error = f"{self._server.base} does not list {model!r} among its models."
+        return self._watch.note(model, begun, error)
 
     async def answer(self, phase: PhaseConfig, text: str) -> Answer:
         """
@@ -167,8 +199,9 @@ class PassThrough:
             body["temperature"] = temperature
         if max_tokens is not None:
             body["max_tokens"] = max_tokens
-        async with self._opened(body) as reply:
-            return self._answered(asked, await reply.whole())
+        with self._watch.calling(asked):
+            async with self._opened(body) as reply:
+                return self._answered(asked, await reply.whole())
 
     def turn_problems(self, turn: Turn) -> list[Problem]:
         """Find nothing: whatever is said, a language model has an answer to it."""
@@ -191,20 +224,25 @@ class PassThrough:
             body["temperature"] = turn.temperature
         if turn.max_tokens is not None:
             body["max_tokens"] = turn.max_tokens
-        heard = Heard()
-        async with self._opened(body) as reply:
-            if EVENTS not in reply.headers.get("content-type", ""):  # a server that knows no streaming
-                answer = self._answered(turn.model, await reply.whole())
-                yield answer.text
-                yield answer
-                return
-            try:
-                async for data in event_data(reply.pieces()):
-                    if piece := heard.take(data):
+        with self._watch.calling(turn.model):
+            async with self._opened(body) as reply:
+                if EVENTS not in reply.headers.get("content-type", ""):  # a server that knows no streaming
+                    answer = self._answered(turn.model, await reply.whole())
+                    yield answer.text
+                else:
+                    heard = Heard()
+                    async for piece in self._pieces(reply, heard):
                         yield piece
-            except NoCompletionError as error:
-                raise AnswerError(f"{self._server.base} {error}.") from error
-        yield self._answer_heard(turn.model, heard)
+                    answer = self._answer_heard(turn.model, heard)
+        yield answer
+
+    async def _pieces(self, reply: StreamedReply, heard: Heard) -> AsyncIterator[str]:
+        try:
+            async for data in event_data(reply.pieces()):
+                if piece := heard.take(data):
+                    yield piece
+        except NoCompletionError as error:
+            raise AnswerError(f"{self._server.base} {error}.") from error
 
     def _answer_heard(self, asked: str, heard: Heard) -> Answer:
         if not heard.is_done:
@@ -259,14 +297,6 @@ class PassThrough:
             if attempt < ATTEMPTS - 1:
                 await asyncio.sleep(wait)
         raise AnswerError(f"{self._server.base} {trouble} (tried {ATTEMPTS} times)", cost=0.0, tokens=0)
-
-    async def _models(self) -> frozenset[str]:
-        """Ask which models the server has; none where it does not say."""
-        try:
-            reply = await self._caller.get("/models", LIST_TIMEOUT)
-            return frozenset(model.id for model in _Listing.model_validate_json(reply.content).data)
-        except (NotSentError, NoReplyError, ValidationError):
-            return frozenset()
 
 
 def _cost(usage: Usage | None, price: Price | None) -> float | None:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from artificer_provider.client.models.batch import PhaseConfig
-    from artificer_provider.engine.answering.base import Answer
+    from artificer_provider.engine.answering.base import Answer, Model
+    from artificer_provider.engine.answering.health import Seen
     from artificer_provider.engine.answering.openai import LlmServer
 
 MAX_THREADS = 4
@@ -71,7 +72,7 @@ class Answerers:
             problems.append(Problem("useRAG", "needs a model that finds meaning: install 'engine-models'."))
         return problems
 
-    def of(self, phase: PhaseConfig) -> Extractive | PassThrough:
+    def of(self, phase: PhaseConfig) -> Model:
         """
         Find who answers a phase.
 
@@ -79,7 +80,7 @@ class Answerers:
         """
         return self.named(phase.model)
 
-    def named(self, model: str | None) -> Extractive | PassThrough:
+    def named(self, model: str | None) -> Model:
         """
         Find who answers to a name; without one, the default.
 
@@ -104,6 +105,22 @@ class Answerers:
         here = self._here.get(name)
         return here.model if here else name
 
+    @property
+    def own_names(self) -> Sequence[str]:
+        """The models that can answer now, each once, the default first."""
+        return list(dict.fromkeys(self.own_name(name) for name in self.names))
+
+    @property
+    def servers(self) -> Sequence[PassThrough]:
+        """The servers that models answer on."""
+        return [*self._servers, *([self._any_model] if self._any_model else [])]
+
+    @property
+    def seen(self) -> Mapping[str, Seen]:
+        """How those models were that were asked, by name."""
+        everybody: list[Model] = [*self._here.values(), *self.servers]
+        return {name: seen for each in everybody for name, seen in each.seen.items()}
+
     async def answer(self, phase: PhaseConfig, text: str) -> Answer:
         """
         Answer one text, for who keeps no record of the call.
@@ -115,8 +132,6 @@ class Answerers:
 
     async def close(self) -> None:
         """Close the connections and end the threads; work not yet begun is dropped."""
-        for server in self._servers:
+        for server in self.servers:
             await server.close()
-        if self._any_model is not None:
-            await self._any_model.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
