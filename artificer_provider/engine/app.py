@@ -90,7 +90,7 @@ def make_app(
         batch_api(store, runner, answerers),
         outcome_api(store),
         orchestration_api(store, answerers, retrieval, turns),
-        images_api(),
+        images_api(documents, answerers),
         conversations_api(store, answerers),
         messages_api(store),
         chat_api(turns),

@@ -21,6 +21,8 @@ from artificer_provider.engine.trpc.errors import translated
 from artificer_provider.engine.trpc.paths import called
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from fastapi import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -129,27 +131,41 @@ async def read_body(request: Request) -> bytearray:
 
     :raises EngineError: 400 when it is cut off, 413 when it is too large, 415 when it is not said to be JSON.
     """
+    body = bytearray()
+    async for chunk in body_chunks(request, MAX_BODY_BYTES, "make several jobs of it"):
+        body += chunk
+    return body
+
+
+async def body_chunks(request: Request, most: int, advice: str) -> AsyncIterator[bytes]:
+    """
+    Give a JSON body as it arrives.
+
+    :param most: how many bytes it may have.
+    :param advice: what to do with a larger one.
+    :raises EngineError: 400 when it is cut off, 413 when it is too large, 415 when it is not said to be JSON.
+    """
     # Without this, any web page could have a browser post jobs to an engine that asks for no key.
     if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
         raise EngineError(415, "unsupported_media_type", "Send the body as 'Content-Type: application/json'.")
     too_large = EngineError(
         413,
         "too_large",
-        f"The body is larger than {MAX_BODY_BYTES // 1024**2} MiB: make several jobs of it.",
+        f"The body is larger than {most // 1024**2} MiB: {advice}.",
         headers={"Connection": "close"},
     )
     length = request.headers.get("Content-Length", "")
-    if length.isdecimal() and int(length) > MAX_BODY_BYTES:
+    if length.isdecimal() and int(length) > most:
         raise too_large
-    body = bytearray()
+    received = 0
     try:
         async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_BODY_BYTES:
+            received += len(chunk)
+            if received > most:
                 raise too_large
+            yield chunk
     except ClientDisconnect as error:
         raise EngineError(400, "cut_body", "The connection ended before the body did.") from error
-    return body
 
 
 def _peer(scope: Scope) -> str | None:

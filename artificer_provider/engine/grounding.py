@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from artificer_provider.engine.answering.base import AnswerError
 from artificer_provider.engine.answering.tasks import NotATaskError, QuestionAnswering, read_task
+from artificer_provider.engine.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +64,7 @@ class Grounded:
         """
         Answer a text from the passages that it is about.
 
-        :raises EngineError: 404 when the project is gone, 503 where no model finds meaning.
+        :raises AnswerError: when there is no answer, or nothing to look passages up in.
         """
         return await self._answerer.answer(phase, await self._grounded(phase, text))
 
@@ -70,7 +72,7 @@ class Grounded:
         """
         Say how well an answer does what was asked of a text and its passages.
 
-        :raises EngineError: 404 when the project is gone, 503 where no model finds meaning.
+        :raises AnswerError: when there is no answer, or nothing to look passages up in.
         """
         return await self._answerer.score(phase, await self._grounded(phase, text), answer)
 
@@ -79,9 +81,11 @@ class Grounded:
 
     async def _grounded(self, phase: PhaseConfig, text: str) -> str:
         grounds = self._grounds
-        passages = await grounds.retrieval.passages(
-            grounds.owner, grounds.project_id, looked_up(phase, text), PASSAGES
-        )
+        query = looked_up(phase, text)
+        try:
+            passages = await grounds.retrieval.passages(grounds.owner, grounds.project_id, query, PASSAGES)
+        except EngineError as error:
+            raise AnswerError(error.message, cost=0.0, tokens=0) from error
         return (with_passages if self.is_language_model else beside_passages)(text, passages)
 
 

@@ -22,7 +22,7 @@ Path = tuple[int | str, ...]
 _SUSPECT = re.compile(rb"\\u0000|NaN|Infinity|\d[eE]\+?\d{3}")
 
 
-def read_payload(body: bytearray, model: type[P]) -> P:
+def read_payload(body: bytes | bytearray, model: type[P]) -> P:
     """
     Read a body that needs no further check.
 
@@ -34,7 +34,7 @@ def read_payload(body: bytearray, model: type[P]) -> P:
     return asked
 
 
-def parse(body: bytearray, model: type[P]) -> P:
+def parse(body: bytes | bytearray, model: type[P]) -> P:
     """
     Read a body into its model.
 

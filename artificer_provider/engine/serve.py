@@ -136,14 +136,20 @@ def _trusted(networks: Sequence[str]) -> tuple[Network, ...]:
 
 def _any_model(environment: Mapping[str, str]) -> LlmServer | None:
     url = environment.get("ARTIFICER_ENGINE_LLM_URL") or None
+    vision = environment.get("ARTIFICER_ENGINE_VISION_MODEL") or None
     if url is None:
+        if vision is not None:
+            raise CannotServeError(
+                "ARTIFICER_ENGINE_VISION_MODEL is a model of ARTIFICER_ENGINE_LLM_URL, which is not set: set "
+                "it too, or mark a model of the models file with vision = true."
+            )
         return None
     if problem := address_problem(url):
         raise CannotServeError(
             f"ARTIFICER_ENGINE_LLM_URL {problem}; a key is given in ARTIFICER_ENGINE_LLM_KEY."
         )
     model = environment.get("ARTIFICER_ENGINE_LLM_MODEL") or None
-    return LlmServer(url, model, read_key("ARTIFICER_ENGINE_LLM_KEY", environment))
+    return LlmServer(url, model, read_key("ARTIFICER_ENGINE_LLM_KEY", environment), vision=vision)
 
 
 def serve(settings: Settings) -> None:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING
 
 from artificer_provider.client import limits
+from artificer_provider.engine.documents.bodies import DocumentField
 from artificer_provider.engine.documents.reading import Kind, Options
 from artificer_provider.engine.errors import EngineError, Problem, invalid
 from artificer_provider.engine.library import NewDocument
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pydantic import JsonValue
 
+    from artificer_provider.engine.documents.bodies import Upload
     from artificer_provider.engine.documents.pool import Documents
     from artificer_provider.engine.documents.reading import Document
 
 _TEXTS = re.compile(
     r"text/.+|application/(json|xml|yaml|x-yaml|toml|x-ndjson|ndjson|markdown|javascript|sql)|application/.+\+(json|xml|yaml)"
 )
+# UTF-8 writes no character in more.
+_MOST_BYTES_EACH = 4
 _UNFIT = re.compile(r"\.\.|[/\\\x00-\x1f\x7f]")
 
 
@@ -80,20 +87,17 @@ def kept_text(text: str) -> str:
     :raises EngineError: 422 when it is blank, too long or holds what no database keeps.
     """
     if len(text) > limits.MAX_DOCUMENT_CHARS:
-        raise invalid(
-            [
-                Problem(
-                    "content",
-                    f"holds {len(text):,} characters; {limits.MAX_DOCUMENT_CHARS:,} are taken at most: "
-                    "send it in parts.",
-                )
-            ]
-        )
+        raise _too_long(f"{len(text):,} characters")
     if (place := text.find("\0")) >= 0:
         raise invalid([Problem("content", f"holds a NUL at character {place}: it is no text.")])
     if not text or text.isspace():
         raise invalid([Problem("content", "holds no text, so nothing could ever be found in it.")])
     return text
+
+
+def _too_long(how: str) -> EngineError:
+    most = f"{limits.MAX_DOCUMENT_CHARS:,} characters"
+    return invalid([Problem("content", f"holds {how}; {most} are taken at most: send it in parts.")])
 
 
 def not_read(content_type: str) -> EngineError:
@@ -109,25 +113,37 @@ def not_read(content_type: str) -> EngineError:
     )
 
 
-async def read(filename: str, content_type: str, content: bytes, documents: Documents) -> NewDocument:
+def document_field(documents: Documents) -> DocumentField:
+    """Describe where a file stands in a body."""
+    return DocumentField("content", "Document", limits.MAX_DOCUMENT_BYTES, documents.new_path)
+
+
+async def read(filename: str, content_type: str, upload: Upload, documents: Documents) -> NewDocument:
     """
     Read the text of a file.
 
-    :raises EngineError: 422 when there is none that can be read here, 503 where it takes OCR and none is
-        installed, 504 when it takes too long.
+    :raises EngineError: 413 when it is too large, 422 when it has no text that can be read here, 503 where it
+        takes OCR and none is installed, 504 when it takes too long.
     """
-    kind = media_type(content_type)
+    kind, path = media_type(content_type), upload.taken()
     if is_text(kind):
-        return NewDocument(filename, kind, len(content), kept_text(decoded(content)), {})
+        text = await asyncio.to_thread(_text_of, path, upload.size)
+        return NewDocument(filename, kind, upload.size, text, {})
     if kind == "application/pdf":
-        done = await documents.read(content, Kind.PDF)
+        done = await documents.read(path, Kind.PDF)
     elif kind.startswith("image/"):
-        done = await documents.read(content, Kind.IMAGE, Options(content_type=kind))
+        done = await documents.read(path, Kind.IMAGE, Options(content_type=kind))
     else:
         raise not_read(kind)
     # What PDFs call a character need not be one.
     text = kept_text(done.text.replace("\0", ""))
-    return NewDocument(filename, kind, len(content), text, _metadata(done))
+    return NewDocument(filename, kind, upload.size, text, _metadata(done))
+
+
+def _text_of(path: Path, size: int) -> str:
+    if size > _MOST_BYTES_EACH * limits.MAX_DOCUMENT_CHARS:
+        raise _too_long(f"{size:,} bytes")
+    return kept_text(decoded(path.read_bytes()))
 
 
 def _metadata(done: Document) -> dict[str, JsonValue]:

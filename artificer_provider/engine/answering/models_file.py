@@ -32,6 +32,7 @@ class _Model(_Table):
     input_price: _PerMillion | None = None
     output_price: _PerMillion | None = None
     default: bool = False
+    vision: bool = False
 
     @model_validator(mode="after")
     def _both_prices_or_none(self) -> Self:
@@ -143,7 +144,8 @@ def _server(said: _Server, place: str, environment: Mapping[str, str]) -> LlmSer
         raise ModelsError(
             f"{place}.model: {' and '.join(map(repr, defaults))} are both the default; choose one."
         )
-    return LlmServer(said.url, defaults[0] if defaults else None, key, prices)
+    seeing = next((model.name for model in said.model if model.vision), None)
+    return LlmServer(said.url, defaults[0] if defaults else None, key, prices, seeing)
 
 
 def _place(location: tuple[int | str, ...]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import random
 import re
@@ -27,7 +28,13 @@ from artificer_provider.engine.answering.completions import (
 from artificer_provider.engine.answering.health import Seen, Watch
 from artificer_provider.engine.answering.http import HttpCaller, HttpReply, NoReplyError, NotSentError
 from artificer_provider.engine.answering.tasks import NotATaskError
-from artificer_provider.engine.answering.wording import SCORING, instruction_for, read_score, scoring_request
+from artificer_provider.engine.answering.wording import (
+    DESCRIBING,
+    SCORING,
+    instruction_for,
+    read_score,
+    scoring_request,
+)
 from artificer_provider.engine.errors import Problem
 
 if TYPE_CHECKING:
@@ -53,12 +60,14 @@ class LlmServer:
     :param default: the model that answers where a phase names none; None leaves such phases to others.
     :param key: sent as a bearer token, when there is one.
     :param prices: by model, what it charges; None, and any model that is not here, where that is not known.
+    :param vision: the model that looks at images; None when none of its models does.
     """
 
     url: str
     default: str | None = None
     key: str | None = field(default=None, repr=False)
     prices: Mapping[str, Price | None] = field(default_factory=dict)
+    vision: str | None = None
 
     @property
     def base(self) -> str:
@@ -175,6 +184,17 @@ class PassThrough:
             )
         return Score(value, reply.cost, reply.tokens)
 
+    async def describe(self, model: str, image: bytes, content_type: str, prompt: str | None) -> Answer:
+        """
+        Have a model look at an image.
+
+        :param prompt: what to say about it; None has it described.
+        :raises AnswerError: when it gives no text, also after the retries.
+        :raises CutOffError: when the connection ends before the reply.
+        """
+        content = await asyncio.to_thread(_look_request, model, image, content_type, prompt or DESCRIBING)
+        return await self._complete(model, content)
+
     async def close(self) -> None:
         """Close the connections."""
         await self._caller.close()
@@ -199,8 +219,12 @@ class PassThrough:
             body["temperature"] = temperature
         if max_tokens is not None:
             body["max_tokens"] = max_tokens
+        return await self._complete(asked, json.dumps(body).encode())
+
+    async def _complete(self, asked: str, content: bytes) -> Answer:
+        """Send one call, and make an answer of the reply."""
         with self._watch.calling(asked):
-            async with self._opened(body) as reply:
+            async with self._opened(content) as reply:
                 return self._answered(asked, await reply.whole())
 
     def turn_problems(self, turn: Turn) -> list[Problem]:
@@ -225,7 +249,7 @@ class PassThrough:
         if turn.max_tokens is not None:
             body["max_tokens"] = turn.max_tokens
         with self._watch.calling(turn.model):
-            async with self._opened(body) as reply:
+            async with self._opened(json.dumps(body).encode()) as reply:
                 if EVENTS not in reply.headers.get("content-type", ""):  # a server that knows no streaming
                     answer = self._answered(turn.model, await reply.whole())
                     yield answer.text
@@ -270,9 +294,8 @@ class PassThrough:
         return Answer(text, model or asked, cost, tokens)
 
     @asynccontextmanager
-    async def _opened(self, body: dict[str, JsonValue]) -> AsyncIterator[StreamedReply]:
+    async def _opened(self, content: bytes) -> AsyncIterator[StreamedReply]:
         """Send one call, and again where the server was busy, broken or not reached: a refusal is free."""
-        content = json.dumps(body).encode()
         trouble = ""
         for attempt in range(ATTEMPTS):
             wait = min(MAX_WAIT, 2**attempt) * random.uniform(0.5, 1)  # noqa: S311 - spreads retries, guards nothing
@@ -297,6 +320,23 @@ class PassThrough:
             if attempt < ATTEMPTS - 1:
                 await asyncio.sleep(wait)
         raise AnswerError(f"{self._server.base} {trouble} (tried {ATTEMPTS} times)", cost=0.0, tokens=0)
+
+
+def _look_request(model: str, image: bytes, content_type: str, prompt: str) -> bytes:
+    """Write the call that shows an image; the image, which is long, has nothing to escape."""
+    return b"".join(
+        (
+            b'{"model":',
+            json.dumps(model).encode(),
+            b',"messages":[{"role":"user","content":[{"type":"text","text":',
+            json.dumps(prompt).encode(),
+            b'},{"type":"image_url","image_url":{"url":"data:',
+            content_type.encode(),
+            b";base64,",
+            base64.b64encode(image),
+            b'"}}]}]}',
+        )
+    )
 
 
 def _cost(usage: Usage | None, price: Price | None) -> float | None:

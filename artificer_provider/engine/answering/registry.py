@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from artificer_provider.engine.answering import minilm
@@ -27,6 +28,24 @@ MAX_THREADS = 4
 
 class UnknownModelError(Exception):
     """A phase names a model that cannot answer here."""
+
+
+@dataclass(frozen=True)
+class Seeing:
+    """A model that looks at images, and the server that has it."""
+
+    server: PassThrough
+    model: str
+
+    async def describe(self, image: bytes, content_type: str, prompt: str | None) -> Answer:
+        """
+        Say what is in an image.
+
+        :param prompt: what to say about it; None has it described.
+        :raises AnswerError: when there is no answer.
+        :raises CutOffError: when there may be one that did not arrive.
+        """
+        return await self.server.describe(self.model, image, content_type, prompt)
 
 
 class Answerers:
@@ -54,6 +73,11 @@ class Answerers:
         self._servers = [PassThrough(server) for server in servers]
         self._any_model = PassThrough(any_model) if any_model else None
         self._theirs = {name: server for server in self._servers for name in server.names}
+        sighted = [*zip(servers, self._servers, strict=True)]
+        if any_model and self._any_model:
+            sighted.append((any_model, self._any_model))
+        #: Who looks at images: the first model that is said to; None when there is none.
+        self.seeing = next((Seeing(there, said.vision) for said, there in sighted if said.vision), None)
         self.default = next((server.default for server in everywhere if server.default), "extractive")
 
     @property

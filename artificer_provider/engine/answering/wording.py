@@ -31,6 +31,8 @@ SCORING = (
     "ANSWER does the TASK on the TEXT, from 0 (not at all) to 10 (nothing to better). Reply with that number "
     "alone."
 )
+#: What a model is asked about an image where nobody says.
+DESCRIBING = "Describe this image: what it shows, and what is written in it."
 _NUMBER = re.compile(r"(?<![\w.,-])\d+(?:\.\d+)?")
 _HIGHEST = 10.0
 

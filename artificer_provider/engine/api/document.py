@@ -71,7 +71,7 @@ _DESCRIPTION: Final = (
 _TAGS: Final = {
     "batch": "Jobs: items that go through phases, without anybody waiting on a connection.",
     "orchestration": "One text, answered at once.",
-    "images": "Images and PDFs. The embedded engine reads none.",
+    "images": "Text out of images and PDFs.",
     "conversations": "What a model is told before, and what was said.",
     "messages": "What was said in conversations.",
     "chat": "Something said in a conversation, and its answer.",
@@ -89,7 +89,10 @@ _EVERYWHERE: Final = {
     "401": ("Unauthorized", "The key is missing or wrong."),
     "403": ("ForbiddenHost", "The engine has no key, and was called by a name that is not this machine's."),
     "500": ("InternalError", "The engine failed; its log has the reason under the request id."),
-    "503": ("Unavailable", "The engine cannot use its database now, for want of room, say."),
+    "503": (
+        "Unavailable",
+        "The engine cannot use its database now, or has not what this takes (OCR, a model that sees).",
+    ),
 }
 _OF_BODIES: Final = {
     "400": ("InvalidJson", BODY_REFUSALS[400]),
@@ -144,8 +147,7 @@ def _components(schemas: dict[str, Any]) -> dict[str, Any]:
         for name, description in _SHARED.values()
     }
     replies["Unavailable"]["headers"]["Retry-After"] = {
-        "description": "Seconds after which to send it again.",
-        "required": True,
+        "description": "Seconds after which to send it again; not there where waiting does not help.",
         "schema": {"type": "integer"},
     }
     return {

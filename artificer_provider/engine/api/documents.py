@@ -19,7 +19,7 @@ from artificer_provider.client.models.projects import (
     UpdateDocument,
     UploadDocument,
 )
-from artificer_provider.engine import finding, library, proposals, uploads
+from artificer_provider.engine import finding, library, projects, proposals, uploads
 from artificer_provider.engine.api.paging import Page, gives_page, list_reply, page_reply
 from artificer_provider.engine.api.projects import NO_SUCH_PROJECT
 from artificer_provider.engine.api.replies import (
@@ -31,8 +31,10 @@ from artificer_provider.engine.api.replies import (
     takes,
 )
 from artificer_provider.engine.callers import By  # noqa: TC001 - FastAPI looks the name up when it makes the route
+from artificer_provider.engine.documents.bodies import read_document_body
 from artificer_provider.engine.gate import read_body
 from artificer_provider.engine.payloads import read_payload
+from artificer_provider.engine.presence import while_there
 
 if TYPE_CHECKING:
     from artificer_provider.engine.answering.registry import Answerers
@@ -65,6 +67,8 @@ def documents_api(
 
 
 def _add_upload(api: APIRouter, store: Store, documents: Documents, indexer: Indexer) -> None:
+    field = uploads.document_field(documents)
+
     @api.post(
         "/projects/{project_id}/documents",
         summary="Add a document to a project",
@@ -72,15 +76,25 @@ def _add_upload(api: APIRouter, store: Store, documents: Documents, indexer: Ind
         "`getEmbeddingStats` tells.",
         responses={
             **gives(Document, "The document, without its text."),
-            **refuses(BODY_REFUSALS, NO_SUCH_PROJECT),
+            **refuses(
+                BODY_REFUSALS,
+                NO_SUCH_PROJECT,
+                {503: "It takes OCR, and there is none.", 504: "Reading it took too long, and was ended."},
+            ),
         },
         openapi_extra=takes(UploadDocument, _EXAMPLE),
     )
     async def upload_document(request: Request, project_id: str, caller: By) -> Response:
-        # A file of many megabytes: others must not wait for it to be read.
-        asked = await run_in_threadpool(read_payload, await read_body(request), UploadDocument)
-        uploads.check_filename(asked.filename)
-        new = await uploads.read(asked.filename, asked.content_type, asked.content, documents)
+        body = await read_document_body(request, {(field.name,): field})
+        try:
+            asked = read_payload(body.rest, UploadDocument)
+            uploads.check_filename(asked.filename)
+            # An unknown project is told of before a reader works for minutes.
+            await store.read(partial(projects.found, owner=caller.owner, project_id=project_id))
+            work = uploads.read(asked.filename, asked.content_type, body.uploads[field.name,], documents)
+            new = await while_there(request, work)
+        finally:
+            body.close()
         add = partial(library.add, owner=caller.owner, project_id=project_id, new=new)
         number, document = await store.write(add)
         indexer.index(number)

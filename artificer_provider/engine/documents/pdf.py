@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from artificer_provider.client.limits import MAX_DOCUMENT_CHARS
+from artificer_provider.client.limits import MAX_DOCUMENT_CHARS, MAX_PDF_PAGES
 from artificer_provider.engine.documents import ocr
 from artificer_provider.engine.documents.reading import (
     DocumentError,
@@ -45,9 +45,9 @@ def read_pdf(path: Path, options: Options, first: int) -> Iterator[Head | Page]:
         if not pages:
             raise unreadable("The PDF has no pages.")
         if pages > options.max_pages:
+            more = f", or ask for up to {MAX_PDF_PAGES} with maxPages" if pages <= MAX_PDF_PAGES else ""
             raise too_large(
-                f"The PDF has {pages} pages, and {options.max_pages} are read at most: split it, or ask for "
-                "more with maxPages (up to 5000)."
+                f"The PDF has {pages} pages, and {options.max_pages} are read at most: split it{more}."
             )
         yield _head(document, pages)
         for number in range(first, pages):

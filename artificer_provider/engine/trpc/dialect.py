@@ -10,6 +10,7 @@ from artificer_provider.engine.trpc import (
     chat,
     conversations,
     export,
+    images,
     messages,
     monitoring,
     orchestration,
@@ -17,12 +18,9 @@ from artificer_provider.engine.trpc import (
     search,
     shapes,
 )
-from artificer_provider.engine.trpc.errors import Code, RefusedError
-from artificer_provider.engine.trpc.procedures import Kind, Procedure, protected
 
 if TYPE_CHECKING:
-    from artificer_provider.engine.trpc.envelope import Value
-    from artificer_provider.engine.trpc.procedures import Call, Rooms
+    from artificer_provider.engine.trpc.procedures import Procedure, Rooms
     from artificer_provider.engine.trpc.shapes import Look
 
 
@@ -32,7 +30,6 @@ def procedures(rooms: Rooms, look: Look = shapes.as_it_is) -> dict[str, Procedur
 
     :param look: how the rows of a job's items look on the wire.
     """
-    unread = protected(_read_no_documents)
     return {
         **auth.procedures(),
         **batch.procedures(rooms, look),
@@ -44,12 +41,5 @@ def procedures(rooms: Rooms, look: Look = shapes.as_it_is) -> dict[str, Procedur
         **monitoring.procedures(rooms),
         **projects.procedures(rooms),
         **search.procedures(rooms),
-        "images.extractTextFromImage": Procedure(Kind.MUTATION, unread),
-        "images.analyzeImage": Procedure(Kind.MUTATION, unread),
-        "images.processPdf": Procedure(Kind.MUTATION, unread),
-        "images.checkPdfNeedsOCR": Procedure(Kind.QUERY, unread),
+        **images.procedures(rooms),
     }
-
-
-async def _read_no_documents(_: Call) -> Value:
-    raise RefusedError(Code.NOT_IMPLEMENTED, "This engine reads no documents yet")

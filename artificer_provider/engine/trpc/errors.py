@@ -35,6 +35,7 @@ class Code(Enum):
     NOT_IMPLEMENTED = (501, -32603)
     BAD_GATEWAY = (502, -32603)
     SERVICE_UNAVAILABLE = (503, -32603)
+    GATEWAY_TIMEOUT = (504, -32603)
 
     @property
     def status(self) -> int:

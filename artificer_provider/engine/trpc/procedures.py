@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from artificer_provider.engine.answering.registry import Answerers
     from artificer_provider.engine.callers import Caller
     from artificer_provider.engine.chatting import Turns
+    from artificer_provider.engine.documents.bodies import DocumentField, Upload
     from artificer_provider.engine.documents.pool import Documents
     from artificer_provider.engine.indexing import Indexer
     from artificer_provider.engine.retrieval import Retrieval
@@ -53,6 +54,7 @@ class Call:
     :param user_agent: who calls, as far as a caller says.
     :param caller: whose rows it sees, and what it may do.
     :param admit: lets the caller do this; raises ``EngineError`` when he may not.
+    :param upload: the document of its input, where it has one; in ``value`` stands an empty text for it.
     :param reply_headers: headers that the reply will carry; a procedure may add to them.
     """
 
@@ -61,6 +63,7 @@ class Call:
     user_agent: str
     caller: Caller
     admit: Callable[[], None]
+    upload: Upload | None = None
     reply_headers: dict[str, str] = field(default_factory=dict[str, str])
 
 
@@ -73,10 +76,12 @@ class Procedure:
     Something a caller can ask for by name.
 
     :param answer: carries a call out; raises ``RefusedError`` or ``EngineError`` when it does not.
+    :param document: the field of its input that is a document; its work ends with the caller's connection.
     """
 
     kind: Kind
     answer: Answer
+    document: DocumentField | None = None
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from artificer_provider.engine.documents.bodies import Body, read_document_body
 from artificer_provider.engine.errors import EngineError
 from artificer_provider.engine.gate import read_body
+from artificer_provider.engine.presence import while_there
 from artificer_provider.engine.scopes import scope_of_procedure
 from artificer_provider.engine.trpc.envelope import dump, load, unwrap
 from artificer_provider.engine.trpc.errors import Code, RefusedError, no_json, translated
@@ -20,11 +22,12 @@ from artificer_provider.engine.trpc.paths import called
 from artificer_provider.engine.trpc.procedures import Call, Kind, Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pydantic import JsonValue
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from artificer_provider.engine.documents.bodies import DocumentField, Place, Upload
     from artificer_provider.engine.door import Visit
     from artificer_provider.engine.trpc.envelope import Value
     from artificer_provider.engine.trpc.procedures import Procedure
@@ -49,10 +52,12 @@ class _Inputs:
     What a request brought for its calls.
 
     :param envelopes: by place among the calls; a call that is not there brought nothing.
+    :param uploads: by place likewise, the document that was among what it brought.
     """
 
     body: bytes | bytearray
     envelopes: Mapping[str, JsonValue]
+    uploads: Mapping[str, Upload]
 
 
 class TrpcDialect:
@@ -101,11 +106,17 @@ class TrpcDialect:
         if len(kinds) > 1:
             found = ", ".join(dict.fromkeys(self._procedures[n].kind for n in names if n in self._procedures))
             raise RefusedError(Code.BAD_REQUEST, f"Cannot mix procedure types in call: {found}")
-        inputs = await _read_inputs(request, is_batch=is_batch)
+        inputs = await _read_inputs(request, self._documents(names), is_batch=is_batch)
         headers: dict[str, str] = {}
-        replies = [
-            await self._reply(request, name, str(place), inputs, headers) for place, name in enumerate(names)
-        ]
+        try:
+            replies = [
+                await self._reply(request, name, str(place), inputs, headers)
+                for place, name in enumerate(names)
+            ]
+        finally:
+            if isinstance(inputs, _Inputs):
+                for upload in inputs.uploads.values():
+                    upload.path.unlink(missing_ok=True)
         if not is_batch:
             return _response(replies[0].status, replies[0].chunks, headers)
         statuses = {reply.status for reply in replies}
@@ -158,9 +169,21 @@ class TrpcDialect:
             user_agent=request.headers.get("User-Agent", ""),
             caller=visit.caller,
             admit=partial(visit.require, scope_of_procedure(name, is_query=procedure.kind is Kind.QUERY)),
+            upload=inputs.uploads.get(place),
             reply_headers=headers,
         )
-        return await procedure.answer(call)
+        if call.upload is None:
+            return await procedure.answer(call)
+        return await while_there(request, procedure.answer(call))
+
+    def _documents(self, names: Sequence[str]) -> dict[str, DocumentField]:
+        """Look up, by place among the calls, which of them are given a document."""
+        fields = {
+            str(place): self._procedures[name].document
+            for place, name in enumerate(names)
+            if name in self._procedures
+        }
+        return {place: field for place, field in fields.items() if field is not None}
 
     def _procedure(self, name: str, method: str) -> Procedure:
         procedure = self._procedures.get(name)
@@ -180,29 +203,42 @@ def _require_json(request: Request) -> None:
         raise RefusedError(Code.UNSUPPORTED_MEDIA_TYPE, f'Unsupported content-type "{said}"')
 
 
-async def _read_inputs(request: Request, *, is_batch: bool) -> _Inputs | RefusedError:
+async def _read_inputs(
+    request: Request, documents: Mapping[str, DocumentField], *, is_batch: bool
+) -> _Inputs | RefusedError:
     """Read what the calls are given; what is wrong with it is said to each of them, under its own path."""
     where = "The input" if request.method == "GET" else "The body"
+    places: dict[str, Place] = {
+        call: (*((call,) if is_batch else ()), "json", document.name) for call, document in documents.items()
+    }
     try:
-        text = await _text(request)
-        value = load(text) if text else None
+        body = await _body(request, {place: documents[call] for call, place in places.items()})
     except EngineError as error:
         return translated(error)
+    try:
+        value = load(body.rest) if body.rest else None
     except ValueError as error:
+        body.close()
         return no_json(where, error)
+    uploads = {call: body.uploads[place] for call, place in places.items() if place in body.uploads}
     if not is_batch:
-        return _Inputs(text, {"0": value})
+        return _Inputs(body.rest, {"0": value}, uploads)
     if not isinstance(value, dict | None):
+        body.close()
         return RefusedError(Code.BAD_REQUEST, f'{where} of a batch is an object: {{"0": …, "1": …}}.')
-    return _Inputs(text, value or {})
+    return _Inputs(body.rest, value or {}, uploads)
 
 
-async def _text(request: Request) -> bytes | bytearray:
+async def _body(request: Request, documents: Mapping[Place, DocumentField]) -> Body:
     if request.method == "GET":
-        return request.query_params.get("input", "").encode()
-    # Every mutation asks for a key: who has none has nothing read of what he sends.
+        return Body(request.query_params.get("input", "").encode())
     visit: Visit = request.state.visit
-    return await read_body(request) if visit.refusal is None else b""
+    if visit.refusal is not None:
+        # Every mutation asks for a key: who has none has nothing read of what he sends.
+        return Body()
+    if documents:
+        return await read_document_body(request, documents)
+    return Body(await read_body(request))
 
 
 def _array(members: list[Iterable[bytes]]) -> Iterator[bytes]:

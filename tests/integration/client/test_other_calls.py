@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support import pdfs
 from support.shared import CALL_COST
 from support.wires import REST, TRPC, TRPC_OF_NEXT, open_client
 
-from artificer_provider.client.errors import NotCarriedError, NotFoundError, ServerError
+from artificer_provider.client.errors import InvalidRequestError, NotCarriedError, NotFoundError, ServerError
 
 if TYPE_CHECKING:
     from support.engine import Engine
@@ -22,6 +23,7 @@ PHASES: list[dict[str, Any]] = [
     {"name": "b", "model": "small", "system_prompt": "Be brief.", "temperature": 0.0},
 ]
 PNG = b"\x89PNG\r\n\x1a\n"
+QUOTE = "The quick brown fox jumps over the lazy dog, twice."
 
 
 def test_each_phase_is_put_to_the_text_itself(client: Artificer, models: ModelServer) -> None:
@@ -91,10 +93,20 @@ def test_a_conversation_that_is_not_there_is_said_so(client: Artificer) -> None:
     assert (caught.value.status_code, caught.value.retryable) == (404, False)
 
 
-def test_images_are_said_not_to_be_read_here(client: Artificer) -> None:
-    with pytest.raises(ServerError, match="reading an image") as caught:
+def test_the_text_of_a_pdf_is_read(client: Artificer, wire: Wire) -> None:
+    pdf = pdfs.text_pdf(f"First page. {QUOTE}", f"Second page. {QUOTE}", Title="Two pages")
+    found = client.images.process_pdf(pdf, local="never")
+    assert found.text == f"First page. {QUOTE}\nSecond page. {QUOTE}"
+    said = found.metadata
+    assert (said.pages, said.method, said.title, said.ocr_used) == (2, "direct", "Two pages", False)
+    checked = client.images.check_pdf_needs_ocr(pdf, 10)
+    assert (checked.needs_ocr, checked.pages, checked.text_length) == (False, 2, len(found.text))
+
+
+def test_an_image_that_is_none_is_refused(client: Artificer) -> None:
+    with pytest.raises(InvalidRequestError, match="no image") as caught:
         client.images.extract_text_from_image(PNG)
-    assert (caught.value.status_code, caught.value.retryable) == (501, False)
+    assert caught.value.status_code in (400, 422)
 
 
 def test_the_engine_says_how_it_is(client: Artificer) -> None:

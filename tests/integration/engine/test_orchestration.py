@@ -1,4 +1,4 @@
-"""One text answered at once, and the images that are not."""
+"""One text answered at once."""
 
 from __future__ import annotations
 
@@ -209,13 +209,3 @@ def test_decisions_outlive_the_engine(llm_engine: Engine) -> None:
     llm_engine.end()
     llm_engine.start()
     assert analytics(llm_engine) == before
-
-
-def test_images_are_in_the_contract_and_not_offered(engine: Engine) -> None:
-    for path in ("extract-text", "analyze", "process-pdf", "check-pdf-needs-ocr"):
-        error = refused(
-            engine.http.post(f"/api/images/{path}", json={"pdfData": "JVBERg=="}), 501, "not_offered"
-        )
-        assert "reads no images and no PDFs" in error["message"]
-    refused(engine.http.get("/api/images/check-pdf-needs-ocr?pdfData=JVBERg=="), 501, "not_offered")
-    refused(engine.http.get("/api/images/check-pdf-needs-ocr"), 422, "validation_error")

@@ -192,11 +192,8 @@ def test_text_that_no_model_answers_is_a_bad_gateway(llm_engine: Engine, model_s
     assert "400" in error["message"]
 
 
-def test_documents_and_conversations_are_said_not_to_be_here(engine: Engine) -> None:
+def test_conversations_are_said_not_to_be_here(engine: Engine) -> None:
     trpc = Trpc(engine.http)
-    for name in ("extractTextFromImage", "analyzeImage", "processPdf"):
-        assert error_of(trpc.post(f"images.{name}", {}))["data"]["code"] == "NOT_IMPLEMENTED"
-    assert error_of(trpc.get("images.checkPdfNeedsOCR", {}))["data"]["httpStatus"] == 501
     chat = trpc.post("orchestration.chainChat", {"content": "Hello", "conversationId": "c1"})
     assert error_of(chat)["message"] == "Conversation not found"
 
