@@ -7,9 +7,10 @@ from typing import Annotated, TypeAlias
 
 from fastapi import Depends, Request
 
-#: Whose rows those are that were made without a key, or under the one of ARTIFICER_ENGINE_API_KEY.
-LOCAL_OWNER = "local"
-EVERYTHING = "*"
+from artificer_provider.engine.keys import LOCAL_OWNER
+from artificer_provider.engine.scopes import EVERYTHING
+
+__all__ = ["EVERYTHING", "LOCAL_OWNER", "By", "Caller", "caller_of"]
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ import secrets
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from artificer_provider.engine.addresses import is_within, read_network
-from artificer_provider.engine.callers import EVERYTHING, LOCAL_OWNER
+from artificer_provider.engine.scopes import EVERYTHING
 
 if TYPE_CHECKING:
     import sqlite3
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from artificer_provider.engine.addresses import Address, Network
 
 SECRET_BYTES = 32
+#: Whose rows those are that were made without a key, or under the one of ARTIFICER_ENGINE_API_KEY.
+LOCAL_OWNER: Final = "local"
 #: What looks like a key, whole or in part. Sixteen digits are no accident.
 LOOKS_LIKE_KEY: Final = re.compile(r"sk_[0-9a-f]{16,}", re.IGNORECASE)
 
@@ -160,16 +163,31 @@ def _one(connection: sqlite3.Connection, column: str, value: str) -> Key | None:
 
 
 def _read(row: sqlite3.Row) -> Key:
+    return _key(*row)
+
+
+@lru_cache(maxsize=1024)  # reading the parts takes as long as finding the row
+def _key(  # noqa: PLR0917 - the columns, in their order
+    key_id: str,
+    name: str,
+    owner: str,
+    scopes: str,
+    addresses: str,
+    calls_a_minute: int | None,
+    created_at: str,
+    expires_at: str | None,
+    revoked_at: str | None,
+) -> Key:
     return Key(
-        id=row["id"],
-        name=row["name"],
-        created_at=datetime.fromisoformat(row["created_at"]),
-        owner=row["owner"],
-        scopes=tuple(json.loads(row["scopes"])),
-        addresses=tuple(read_network(network) for network in json.loads(row["addresses"])),
-        calls_a_minute=row["calls_a_minute"],
-        expires_at=_moment(row["expires_at"]),
-        revoked_at=_moment(row["revoked_at"]),
+        id=key_id,
+        name=name,
+        created_at=datetime.fromisoformat(created_at),
+        owner=owner,
+        scopes=tuple(json.loads(scopes)),
+        addresses=tuple(read_network(network) for network in json.loads(addresses)),
+        calls_a_minute=calls_a_minute,
+        expires_at=_moment(expires_at),
+        revoked_at=_moment(revoked_at),
     )
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from artificer_provider.engine.callers import EVERYTHING
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+EVERYTHING: Final = "*"
 NOUNS: Final = (
     "auth",
     "batch",

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import ipaddress
 import logging
-import os
 import signal
 import socket
 import sqlite3
 import sys
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 import uvicorn
 
@@ -30,6 +28,7 @@ from artificer_provider.engine.answering.openai import LlmServer
 from artificer_provider.engine.answering.registry import Answerers
 from artificer_provider.engine.app import make_app
 from artificer_provider.engine.chatting import Turns
+from artificer_provider.engine.data_directory import DataDirectoryError, own
 from artificer_provider.engine.documents.pool import Documents
 from artificer_provider.engine.door import Door
 from artificer_provider.engine.gate import Gate
@@ -40,7 +39,7 @@ from artificer_provider.engine.trpc.mount import make_runner
 from artificer_provider.engine.trpc.quirks import Quirk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from artificer_provider.engine.addresses import Network
     from artificer_provider.engine.running import Runs
@@ -169,7 +168,10 @@ def serve(settings: Settings) -> None:
         raise CannotServeError(str(error)) from error
     with ExitStack() as held:
         listening = held.enter_context(closing(_listen(settings.host, settings.port)))
-        held.enter_context(_own(settings.data))
+        try:
+            held.enter_context(own(settings.data))
+        except DataDirectoryError as error:
+            raise CannotServeError(str(error)) from error
         try:
             store = Store(settings.data / DATABASE)
         except UnreadableStoreError as error:
@@ -243,25 +245,3 @@ def _listen(host: str, port: int) -> socket.socket:
             f"Cannot listen on {host} port {port} ({error.strerror}): end what uses it, or take --port 0."
         ) from error
     return listening
-
-
-@contextmanager
-def _own(data: Path) -> Iterator[None]:
-    """Hold a data directory for this engine alone."""
-    with ExitStack() as held:
-        try:
-            data.mkdir(parents=True, exist_ok=True, mode=0o700)
-            lock: TextIO = held.enter_context((data / "engine.lock").open("a"))
-            if not os.access(data, os.W_OK):
-                raise PermissionError(13, "Permission denied")
-        except OSError as error:
-            raise CannotServeError(
-                f"Cannot write to the data directory {data} ({error.strerror})."
-            ) from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise CannotServeError(
-                f"Another engine is using the data directory {data}: end it, or take another."
-            ) from error
-        yield

@@ -59,6 +59,11 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         raise UnreadableStoreError(f"{path} is no database of this engine ({error})") from error
 
 
+def is_prepared(connection: sqlite3.Connection) -> bool:
+    """Tell whether a file has this engine's tables already."""
+    return _version(connection) == len(STEPS)
+
+
 def _take_step(connection: sqlite3.Connection, version: int) -> None:
     """Take the step that follows a version, unless another process takes it at this moment."""
     try:

@@ -23,6 +23,7 @@ from artificer_provider.client.models import (
 )
 from artificer_provider.client.models._base import wire_name
 from artificer_provider.engine.api.replies import BODY_REFUSALS, SCHEMAS
+from artificer_provider.engine.scopes import scope_needed
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -82,28 +83,60 @@ _TAGS: Final = {
     "projects": "Projects: documents, and conversations about them.",
     "documents": "The documents of projects, found by what they mean.",
     "search": "Search over the passages of documents, and how much of them is indexed.",
+    "auth": "Who the engine takes the caller for.",
     "health": "How the engine is.",
 }
 #: What the gate before all operations refuses, and what any of them can come to.
 _EVERYWHERE: Final = {
-    "401": ("Unauthorized", "The key is missing or wrong."),
-    "403": ("ForbiddenHost", "The engine has no key, and was called by a name that is not this machine's."),
+    "400": ("BadRequest", "There is a key in the URL. Or the body is no JSON, or was cut off."),
+    "403": (
+        "Forbidden",
+        "The key lacks the scope, or does not go from here. Or a keyless engine was called by another name.",
+    ),
     "500": ("InternalError", "The engine failed; its log has the reason under the request id."),
     "503": (
         "Unavailable",
         "The engine cannot use its database now, or has not what this takes (OCR, a model that sees).",
     ),
 }
+#: What it refuses where it asks for a key.
+_OF_KEYS: Final = {
+    "401": ("Unauthorized", "The key is missing, unknown, expired or revoked; the message says which."),
+    "429": ("TooManyCalls", "The key was used too often in a minute."),
+}
 _OF_BODIES: Final = {
-    "400": ("InvalidJson", BODY_REFUSALS[400]),
     "413": ("TooLarge", BODY_REFUSALS[413]),
     "415": ("UnsupportedMediaType", BODY_REFUSALS[415]),
 }
-_SHARED: Final = {**_EVERYWHERE, **_OF_BODIES}
-_KEYLESS: Final = "getHealth"
+_SHARED: Final = {**_EVERYWHERE, **_OF_KEYS, **_OF_BODIES}
+_HEADERS: Final = {
+    "X-Request-Id": (
+        "The id of this request: the caller's own `X-Request-Id`, or one made for it.",
+        "string",
+    ),
+    "X-RateLimit-Limit": (
+        "How often this key may be used in a minute; not there where it is not limited.",
+        "integer",
+    ),
+    "X-RateLimit-Remaining": ("How many more calls this key may make at once.", "integer"),
+    "X-RateLimit-Reset": ("When it may make one more than that: a moment, in ISO 8601.", "string"),
+}
+_SECONDS: Final = {
+    "description": "Seconds after which to send it again.",
+    "required": True,
+    "schema": {"type": "integer", "minimum": 1},
+}
+_SCHEME: Final = {
+    "description": "How a key is sent.",
+    "required": True,
+    "schema": {"type": "string", "const": "Bearer"},
+}
 
 _REFUSAL: Final = {"application/json": {"schema": {"$ref": SCHEMAS.format(model="ErrorReply")}}}
 _REQUEST_ID: Final = {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}}
+_LIMITS: Final = {
+    name: {"$ref": f"#/components/headers/{name}"} for name in _HEADERS if name.startswith("X-RateLimit")
+}
 _PARAM: Final = re.compile(r":param (\w+): (.*?)(?=\n:param |\Z)", re.DOTALL)
 
 
@@ -118,9 +151,9 @@ def make_document(app: FastAPI) -> dict[str, Any]:
             tags=[{"name": name, "description": description} for name, description in _TAGS.items()],
             separate_input_output_schemas=False,
         )
-        for path in document["paths"].values():
-            for operation in path.values():
-                _complete(operation)
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
+                _complete(operation, scope_needed(method.upper(), path))
         app.openapi_schema = {
             **document,
             "paths": _without_titles(document["paths"]),
@@ -142,47 +175,54 @@ def _components(schemas: dict[str, Any]) -> dict[str, Any]:
         schemas.pop(theirs, None)
     for schema in schemas.values():
         _describe_fields(schema)
-    replies: dict[str, Any] = {
-        name: {"description": description, "headers": dict(_REQUEST_ID), "content": _REFUSAL}
-        for name, description in _SHARED.values()
-    }
-    replies["Unavailable"]["headers"]["Retry-After"] = {
-        "description": "Seconds after which to send it again; not there where waiting does not help.",
-        "schema": {"type": "integer"},
-    }
     return {
         "schemas": dict(sorted(schemas.items())),
-        "responses": replies,
+        "responses": _refusals(),
         "headers": {
-            "X-Request-Id": {
-                "description": "The id of this request: the caller's own `X-Request-Id`, or one made for it.",
-                "required": True,
-                "schema": {"type": "string"},
-            }
+            name: {"description": text, "required": name in _REQUEST_ID, "schema": {"type": kind}}
+            for name, (text, kind) in _HEADERS.items()
         },
         "securitySchemes": {
             "bearer": {
                 "type": "http",
                 "scheme": "bearer",
-                "description": "ARTIFICER_ENGINE_API_KEY, where the engine was started with one.",
+                "description": "A key made with `artificer keys create`, or ARTIFICER_ENGINE_API_KEY. An "
+                "engine without any key asks for none, and listens to its own machine only. What an "
+                "operation's `security` names is the scope that the key needs.",
             }
         },
     }
 
 
-def _complete(operation: dict[str, Any]) -> None:
-    """Add what all operations have in common, and take out what FastAPI adds that is not so."""
-    keyless = operation["operationId"] == _KEYLESS
-    operation["security"] = [] if keyless else [{"bearer": []}, {}]
+def _refusals() -> dict[str, Any]:
+    """Describe the refusals that operations share."""
+    replies: dict[str, Any] = {
+        name: {"description": description, "headers": {**_REQUEST_ID, **_LIMITS}, "content": _REFUSAL}
+        for name, description in _SHARED.values()
+    }
+    replies["Unavailable"]["headers"]["Retry-After"] = _SECONDS
+    replies["TooManyCalls"]["headers"]["Retry-After"] = _SECONDS
+    replies["Unauthorized"]["headers"] = {**_REQUEST_ID, "WWW-Authenticate": _SCHEME}
+    return replies
+
+
+def _complete(operation: dict[str, Any], scope: str | None) -> None:
+    """
+    Add what all operations have in common, and take out what FastAPI adds that is not so.
+
+    :param scope: what a key needs for it; None where none is asked for.
+    """
+    operation["security"] = [] if scope is None else [{"bearer": [scope]}, {}]
     replies: dict[str, Any] = operation["responses"]
     if replies.get("422", {}).get("content", _REFUSAL) != _REFUSAL:
         del replies["422"]
-    replies.update({status: {} for status in _EVERYWHERE if not (keyless and status == "401")})
+    replies.update({status: {} for status in (_EVERYWHERE if scope is None else {**_EVERYWHERE, **_OF_KEYS})})
+    common = _REQUEST_ID if scope is None else {**_REQUEST_ID, **_LIMITS}
     for status, reply in replies.items():
         if status in _SHARED:
             replies[status] = {"$ref": f"#/components/responses/{_SHARED[status][0]}"}
         else:
-            reply["headers"] = {**reply.get("headers", {}), **_REQUEST_ID}
+            reply["headers"] = {**reply.get("headers", {}), **common}
     operation["responses"] = dict(sorted(replies.items()))
     for parameter in operation.get("parameters", ()):
         _without_null(parameter["schema"])

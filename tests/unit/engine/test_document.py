@@ -10,6 +10,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from artificer_provider.client.models import (
+    auth,
     batch,
     chat,
     conversations,
@@ -61,6 +62,7 @@ def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "module",
     [
+        auth,
         batch,
         orchestration,
         images,
@@ -128,3 +130,22 @@ def test_a_field_of_a_model_is_described_at_the_field(document: dict[str, Any]) 
 def test_the_size_of_base64_is_given_in_characters(document: dict[str, Any]) -> None:
     pdf = document["components"]["schemas"]["ProcessPdf"]["properties"]["pdfData"]
     assert (pdf["contentEncoding"], pdf["maxLength"]) == ("base64", 69_905_068)
+
+
+def test_an_operation_says_which_scope_it_needs(document: dict[str, Any]) -> None:
+    paths = document["paths"]
+    assert paths["/api/batch"]["get"]["security"] == [{"bearer": ["batch:read"]}, {}]
+    assert paths["/api/batch"]["post"]["security"] == [{"bearer": ["batch:write"]}, {}]
+    assert paths["/health"]["get"]["security"] == []
+    for operation in operations(document):
+        asks = operation["security"] != []
+        assert ({"401", "429"} <= set(operation["responses"])) is asks, operation["operationId"]
+
+
+def test_a_refusal_names_the_headers_that_say_when_to_come_again(document: dict[str, Any]) -> None:
+    replies = document["components"]["responses"]
+    limits = {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"}
+    assert {"Retry-After", *limits} <= set(replies["TooManyCalls"]["headers"])
+    assert replies["TooManyCalls"]["headers"]["Retry-After"]["required"]
+    assert "WWW-Authenticate" in replies["Unauthorized"]["headers"]
+    assert limits <= set(document["paths"]["/api/batch"]["get"]["responses"]["200"]["headers"])
