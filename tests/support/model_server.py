@@ -22,6 +22,8 @@ class _Listener(ThreadingHTTPServer):
 class _Streaming(BaseHTTPRequestHandler):
     """Gives an answer word by word, in chunks of HTTP and events of OpenAI's."""
 
+    disable_nagle_algorithm = True  # else a word waits until the one before it was acknowledged
+
     def tell(self, server: ModelServer, text: str, body: dict[str, Any]) -> None:
         self._model = server.model
         try:

@@ -109,19 +109,23 @@ async def event_data(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
     :raises NoCompletionError: when a line does not end.
     """
-    rest = bytearray()
     data: list[bytes] = []
-    async for piece in pieces:
-        rest += piece
-        *lines, last = rest.split(b"\n")
-        if len(last) > MAX_LINE_BYTES:
-            raise NoCompletionError(f"sent a line of more than {MAX_LINE_BYTES // 1024} KiB")
-        rest = last
-        for line in map(bytes.rstrip, map(bytes, lines)):
-            if line.startswith(b"data:"):
-                data.append(line.removeprefix(b"data:").lstrip(b" "))
-            elif not line and data:
-                yield b"\n".join(data)
-                data = []
+    async for line in _lines(pieces):
+        if line.startswith(b"data:"):
+            data.append(line.removeprefix(b"data:").lstrip(b" "))
+        elif not line and data:
+            yield b"\n".join(data)
+            data = []
     if data:  # the last event, of a server that leaves the empty line after it out
         yield b"\n".join(data)
+
+
+async def _lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    rest = b""
+    async for piece in pieces:
+        *lines, rest = (rest + piece).split(b"\n")
+        if len(rest) > MAX_LINE_BYTES:
+            raise NoCompletionError(f"sent a line of more than {MAX_LINE_BYTES // 1024} KiB")
+        for line in lines:
+            yield line.rstrip(b"\r")
+    yield rest.rstrip(b"\r")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from artificer_provider.client.models._base import Payload
 from artificer_provider.engine import exporting, transcripts
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Wanted(Payload):
     """What to write, and how."""
 
-    format: str
+    format: Literal["markdown", "html", "json"]
     include_metadata: bool = True
     include_timestamps: bool = True
     include_costs: bool = True
@@ -29,7 +29,6 @@ class Wanted(Payload):
     @property
     def writing(self) -> Writing:
         """The same, as it is written."""
-        exporting.check_format(self.format)
         return exporting.writing_now(
             metadata=self.include_metadata, timestamps=self.include_timestamps, costs=self.include_costs
         )

@@ -69,6 +69,8 @@ BODIES: dict[str, dict[str, Any]] = {
     # Where the id is in the body alone.
     "chainChat": {"conversationId": "{conversation_id}", "content": "Hello."},
     "sendMessage": {"conversationId": "{conversation_id}", "content": "Hello."},
+    "streamMessage": {"conversationId": "{conversation_id}", "content": "Hello."},
+    "streamChain": {"conversationId": "{conversation_id}", "content": "Hello."},
     "searchDocuments": {"projectId": "{project_id}", "query": "bridge"},
     "reindexDocument": {"documentId": "{document_id}"},
 }
@@ -87,8 +89,25 @@ PROCEDURES: dict[str, object] = {
     "batch.getJobStatus": {"jobId": "{job_id}"},
     "batch.getJobResults": {"jobId": "{job_id}"},
     "batch.getJobAnalytics": {"jobId": "{job_id}"},
+    "conversations.getById": "{conversation_id}",
+    "conversations.update": {"conversationId": "{conversation_id}", "title": "theirs"},
+    "conversations.updateTitle": {"conversationId": "{conversation_id}", "firstMessage": "theirs"},
+    "conversations.delete": "{conversation_id}",
+    "messages.create": {
+        "conversationId": "{conversation_id}",
+        "role": "user",
+        "content": "Hello.",
+        "tokens": 0,
+    },
+    "messages.getByConversation": {"conversationId": "{conversation_id}"},
+    "messages.update": {"id": "{message_id}", "content": "theirs"},
+    "messages.delete": "{message_id}",
+    "chat.sendMessage": {"conversationId": "{conversation_id}", "content": "Hello."},
+    "chat.getMessages": {"conversationId": "{conversation_id}"},
+    "orchestration.chainChat": {"conversationId": "{conversation_id}", "content": "Hello."},
+    "export.exportConversation": {"conversationId": "{conversation_id}", "format": "json"},
 }
-QUERIES = re.compile(r"\.(get|list)")
+QUERIES = re.compile(r"\.(get|list|export)")
 PARAMETER = re.compile(r"\{(\w+)\}")
 
 
