@@ -60,18 +60,14 @@ def gives_events(model: type[BaseModel], name: str, description: str) -> Replies
     :param name: the event that carries the model.
     """
     told = f"`connection`, then `{name}` (`{model.__name__}`) as it happens, at last `complete` or `error`."
-    return {
-        200: {
-            "description": f"{description} Events: {told}",
-            "content": {
-                EVENT_STREAM: {
-                    "schema": {"type": "string", "description": told},
-                    # OpenAPI 3.1 has no word for what an event carries; 3.2 has.
-                    "x-events": {name: {"$ref": SCHEMAS.format(model=model.__name__)}},
-                }
-            },
-        }
+    carried = {
+        "event": {"type": "string", "enum": ["connection", name, "complete", "error"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
     }
+    schema = {"type": "object", "description": told, "properties": carried, "required": list(carried)}
+    # OpenAPI 3.1 has no word for what the data of each event is; 3.2 has.
+    content = {"schema": schema, "x-events": {name: {"$ref": SCHEMAS.format(model=model.__name__)}}}
+    return {200: {"description": f"{description} Events: {told}", "content": {EVENT_STREAM: content}}}
 
 
 async def chat_events(work: TurnWork) -> AsyncGenerator[bytes]:
