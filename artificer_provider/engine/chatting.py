@@ -14,7 +14,7 @@ from artificer_provider.engine import attempts, clock, conversations, counting, 
 from artificer_provider.engine.answering.base import Answer, Excerpt, Said, Turn
 from artificer_provider.engine.answering.registry import UnknownModelError
 from artificer_provider.engine.calling import make_turn
-from artificer_provider.engine.errors import EngineError, Problem, invalid
+from artificer_provider.engine.errors import EngineError, Problem, UnknownError, invalid
 from artificer_provider.engine.grounding import PASSAGES
 from artificer_provider.engine.underway import Work, Works
 
@@ -170,9 +170,11 @@ def _settle(connection: sqlite3.Connection, ended: _Ended) -> ChatReply | Engine
         return EngineError(502, "model_error", sentence)
     try:
         number = conversations.known(connection, question.owner, question.conversation_id)
-    except EngineError as error:
-        error.message += " It was deleted while the answer came; the call is counted."
-        return error
+    except UnknownError:
+        sentence = (
+            f"The conversation {question.conversation_id!r} was deleted while the answer came; the call "
+        )
+        return EngineError(404, "not_found", sentence + "is counted, and nothing of this turn was kept.")
     answer = Answer(call.text or "", call.model or ended.asked, call.cost, call.tokens)
     message_id, title = messages.keep_turn(connection, number, question.content, answer, ended.sources)
     return ChatReply.model_validate(

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from artificer_provider.client.models.conversations import Conversation, ConversationSummary
 from artificer_provider.client.models.messages import Message
-from artificer_provider.engine import clock
+from artificer_provider.engine import clock, projects
 from artificer_provider.engine.answering.base import Said
-from artificer_provider.engine.errors import EngineError
+from artificer_provider.engine.errors import UnknownError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -61,7 +61,7 @@ def create(connection: sqlite3.Connection, owner: str, asked: CreateConversation
     :raises EngineError: 404 when there is no such project.
     """
     conversation_id, now = f"conv_{secrets.token_urlsafe(12)}", clock.now()
-    project = None if asked.project_id is None else project_number(connection, owner, asked.project_id)
+    project = None if asked.project_id is None else projects.found(connection, owner, asked.project_id).number
     connection.execute(
         """INSERT INTO conversations (id, owner, project, title, model, system_prompt, temperature,
              max_tokens, created_at, updated_at)
@@ -93,7 +93,7 @@ def page(
     """
     where, values = "c.owner = ?", [owner]
     if project_id is not None:
-        project_number(connection, owner, project_id)
+        projects.found(connection, owner, project_id)
         where, values = "c.owner = ? AND p.id = ?", [owner, project_id]
     total = connection.execute(
         f"SELECT COUNT(*) FROM conversations c LEFT JOIN projects p ON p.number = c.project WHERE {where}",  # noqa: S608 - values are bound
@@ -204,21 +204,6 @@ def known(connection: sqlite3.Connection, owner: str, conversation_id: str) -> i
     return number
 
 
-def project_number(connection: sqlite3.Connection, owner: str, project_id: str) -> int:
-    """
-    Find a project's number.
-
-    :raises EngineError: 404 when there is none.
-    """
-    row = connection.execute(
-        "SELECT number FROM projects WHERE owner = ? AND id = ?", (owner, project_id)
-    ).fetchone()
-    if row is None:
-        raise EngineError(404, "not_found", f"There is no project {project_id!r} on this engine.")
-    number: int = row["number"]
-    return number
-
-
 def title_from(message: str) -> str:
     """Make a title of what was said first: one line of 50 characters at most."""
     line = " ".join(message.split()) or message[:TITLE_CHARS]
@@ -230,7 +215,7 @@ def _row(connection: sqlite3.Connection, owner: str, conversation_id: str) -> sq
         f"{_SELECT} WHERE c.owner = ? AND c.id = ?", (owner, conversation_id)
     ).fetchone()
     if row is None:
-        raise EngineError(404, "not_found", f"There is no conversation {conversation_id!r} on this engine.")
+        raise UnknownError("conversation", conversation_id)
     return row
 
 

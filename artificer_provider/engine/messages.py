@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from artificer_provider.client.models.messages import Message
 from artificer_provider.client.states import Role
 from artificer_provider.engine import clock, conversations
-from artificer_provider.engine.errors import EngineError
+from artificer_provider.engine.errors import UnknownError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -50,7 +50,7 @@ def read(connection: sqlite3.Connection, owner: str, message_id: str) -> Message
     """
     row = connection.execute(f"{_SELECT} WHERE c.owner = ? AND m.id = ?", (owner, message_id)).fetchone()
     if row is None:
-        raise EngineError(404, "not_found", f"There is no message {message_id!r} on this engine.")
+        raise UnknownError("message", message_id)
     return Message.model_validate(dict(row))
 
 
