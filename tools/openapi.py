@@ -9,6 +9,7 @@ from typing import Any
 
 from artificer_provider.engine.answering.registry import Answerers
 from artificer_provider.engine.app import make_app
+from artificer_provider.engine.chatting import Turns
 from artificer_provider.engine.documents.pool import Documents
 from artificer_provider.engine.retrieval import Retrieval
 from artificer_provider.engine.runner import Runner
@@ -23,10 +24,10 @@ def make() -> dict[str, Any]:
         store, answerers = Store(Path(scratch) / "engine.sqlite3"), Answerers()
         try:
             retrieval = Retrieval(store, answerers.embedder)
+            runner = Runner(store, answerers, retrieval)
             documents = Documents(Path(scratch) / "reading")
-            return make_app(
-                store, answerers, Runner(store, answerers, retrieval), documents, retrieval
-            ).openapi()
+            turns = Turns(store, answerers, retrieval)
+            return make_app(store, answerers, runner, documents, retrieval, turns=turns).openapi()
         finally:
             store.close()
 

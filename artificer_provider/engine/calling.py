@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from artificer_provider.engine import attempts
-from artificer_provider.engine.answering.base import AnswerError, CutOffError
+from artificer_provider.engine.answering.base import Answer, AnswerError, CutOffError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from artificer_provider.client.models.batch import PhaseConfig
-    from artificer_provider.engine.answering.base import Answerer
+    from artificer_provider.engine.answering.base import Answerer, Talker, Turn
 
 
 async def make_call(
@@ -23,17 +26,30 @@ async def make_call(
     :param text: what the phase is given.
     :param step: whether an answer is asked for, or the score of one.
     """
+    return await _ended(_answered(answerer, phase, text, step), step.asked)
+
+
+async def make_turn(talker: Talker, turn: Turn, tell: Callable[[str], None]) -> attempts.Call:
+    """
+    Have a turn answered, and tell how that ended.
+
+    :param tell: is given each piece of the answer as it comes.
+    """
+    return await _ended(_talked(talker, turn, tell), attempts.Asked.ANSWER)
+
+
+async def _ended(calling: Awaitable[attempts.Call], asked: attempts.Asked) -> attempts.Call:
     started = time.monotonic()
     try:
-        call = await _answered(answerer, phase, text, step)
+        call = await calling
     except CutOffError as cut:
-        call = attempts.Call(step.asked, attempts.Ending.CUT, error=str(cut))
+        call = attempts.Call(asked, attempts.Ending.CUT, error=str(cut))
     except AnswerError as failure:
         call = attempts.Call(
-            step.asked, attempts.Ending.FAILED, error=str(failure), cost=failure.cost, tokens=failure.tokens
+            asked, attempts.Ending.FAILED, error=str(failure), cost=failure.cost, tokens=failure.tokens
         )
-    except Exception as fault:  # noqa: BLE001 - see above
-        call = attempts.Call(step.asked, attempts.Ending.FAILED, error=str(fault) or repr(fault))
+    except Exception as fault:  # noqa: BLE001 - what a model trips over is its caller's trouble, not the engine's
+        call = attempts.Call(asked, attempts.Ending.FAILED, error=str(fault) or repr(fault))
     return replace(call, duration_ms=round((time.monotonic() - started) * 1000))
 
 
@@ -57,7 +73,24 @@ async def _answered(
     if isinstance(step, attempts.Judge):
         score = await answerer.score(phase, text, step.answer)
         return attempts.Call(asked, ending, score=score.value, cost=score.cost, tokens=score.tokens)
-    answer = await answerer.answer(phase, text)
+    return _call(await answerer.answer(phase, text))
+
+
+async def _talked(talker: Talker, turn: Turn, tell: Callable[[str], None]) -> attempts.Call:
+    async with aclosing(talker.chat(turn)) as said:
+        async for piece in said:
+            if isinstance(piece, Answer):
+                return _call(piece)
+            tell(piece)
+    raise AnswerError(f"{turn.model} ended without an answer.")
+
+
+def _call(answer: Answer) -> attempts.Call:
     return attempts.Call(
-        asked, ending, text=answer.text, model=answer.model, cost=answer.cost, tokens=answer.tokens
+        attempts.Asked.ANSWER,
+        attempts.Ending.ANSWERED,
+        text=answer.text,
+        model=answer.model,
+        cost=answer.cost,
+        tokens=answer.tokens,
     )

@@ -20,3 +20,8 @@ def next_revision(connection: sqlite3.Connection) -> int:
         "UPDATE clock SET revision = revision + 1 RETURNING revision"
     ).fetchone()[0]
     return revision
+
+
+def now_as_written() -> str:
+    """Write this moment as JavaScript does, for who reads it as a deployed engine's."""
+    return now().replace("+00:00", "Z")

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from artificer_provider.client.models.batch import PhaseConfig
 from artificer_provider.client.models.orchestration import (
     ChainExecutionResult,
+    ChainMessage,
+    ChainMetadata,
     PhaseAnswer,
     PhaseMetadata,
     ProcessedText,
@@ -21,8 +23,9 @@ from artificer_provider.client.models.orchestration import (
     RoutingSummary,
 )
 from artificer_provider.client.states import InDoubt
-from artificer_provider.engine import attempts, clock, projects
+from artificer_provider.engine import attempts, clock, counting, projects
 from artificer_provider.engine.calling import answers_worth_asking, make_call, score_to_reach
+from artificer_provider.engine.chatting import Question
 from artificer_provider.engine.errors import EngineError, Problem, invalid
 from artificer_provider.engine.grounding import PASSAGES, with_passages
 
@@ -30,8 +33,14 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
 
-    from artificer_provider.client.models.orchestration import ChainExecutionRequest, ChainPhase, ProcessText
+    from artificer_provider.client.models.orchestration import (
+        ChainChat,
+        ChainExecutionRequest,
+        ChainPhase,
+        ProcessText,
+    )
     from artificer_provider.engine.answering.registry import Answerers
+    from artificer_provider.engine.chatting import Turns, TurnWork
     from artificer_provider.engine.retrieval import Retrieval
     from artificer_provider.engine.store import Store
 
@@ -118,21 +127,64 @@ async def process_text(
     )
 
 
-def record(connection: sqlite3.Connection, decision: RoutingDecision, *, owner: str) -> None:
+async def begin_chain(asked: ChainChat, turns: Turns, *, owner: str) -> TurnWork:
+    """
+    Have a message answered in its conversation, and keep who answered it there.
+
+    :raises EngineError: as :meth:`Turns.begin` does.
+    """
+    question = Question(owner, asked.conversation_id, asked.content)
+    return await turns.begin(question, partial(_record_turn, question))
+
+
+async def chain_chat(asked: ChainChat, turns: Turns, *, owner: str) -> ChainMessage:
+    """
+    Answer a message in its conversation. What is not judged here (complexity, category) is not told.
+
+    :raises EngineError: 404 when there is no such conversation, 422 when nobody here can answer in it, 502
+        when the model gives no answer.
+    """
+    begun = time.monotonic()
+    reply = await (await begin_chain(asked, turns, owner=owner)).result()
+    return ChainMessage.model_validate(
+        {
+            **reply.model_dump(exclude={"sources"}),
+            "chain_metadata": ChainMetadata(
+                retry_count=0, successful=True, total_latency=round((time.monotonic() - begun) * 1000)
+            ),
+        }
+    )
+
+
+def record(
+    connection: sqlite3.Connection,
+    decision: RoutingDecision,
+    *,
+    owner: str,
+    conversation_id: str | None = None,
+) -> None:
     """Keep who answered an owner's question, and how that ended."""
     values = decision.model_dump(include=set(_DECISION_COLUMNS.replace(",", " ").split()), mode="json")
-    values["owner"] = owner
+    values |= {"owner": owner, "conversation_id": conversation_id}
     connection.execute(
         f"INSERT INTO decisions ({', '.join(values)}) VALUES ({', '.join(f':{name}' for name in values)})",  # noqa: S608 - our own column names
         values,
     )
 
 
-def analytics(connection: sqlite3.Connection, limit: int, *, owner: str) -> RoutingAnalytics:
-    """Read an owner's latest decisions, newest first, and count them."""
+def analytics(
+    connection: sqlite3.Connection, limit: int, *, owner: str, conversation_id: str | None = None
+) -> RoutingAnalytics:
+    """
+    Read an owner's latest decisions, newest first, and count them.
+
+    :param conversation_id: only those in this conversation.
+    """
     rows = connection.execute(
-        f"SELECT {_DECISION_COLUMNS} FROM decisions WHERE owner = ? ORDER BY number DESC LIMIT ?",  # noqa: S608 - our own column names
-        (owner, limit),
+        f"""SELECT {_DECISION_COLUMNS} FROM decisions
+            WHERE owner = :owner AND (:conversation IS NULL OR conversation_id = :conversation)
+            ORDER BY number DESC LIMIT :limit""",  # noqa: S608 - our own column names
+        {"owner": owner, "conversation": conversation_id, "limit": limit},
     )
     return counted([RoutingDecision.model_validate(dict(row)) for row in rows])
 
@@ -223,20 +275,39 @@ async def answer(phase: PhaseConfig, text: str, answerers: Answerers, store: Sto
         retries=answers - 1,
         seconds=time.monotonic() - begun,
     )
-    await store.write(partial(record, decision=_decision(text, step, answered), owner=owner))
+
+    def keep(connection: sqlite3.Connection) -> None:
+        counting.count(connection, owner, answerers.own_name(phase.model), calls)
+        record(connection, _decision(text, isinstance(step, attempts.Keep), answered), owner=owner)
+
+    await store.write(keep)
     if isinstance(step, attempts.Fail) and step.text is None:
         raise EngineError(502, "model_error", f"{phase.name}: {step.error}")
     return answered
 
 
-def _decision(text: str, outcome: attempts.Keep | attempts.Fail, answered: Answered) -> RoutingDecision:
+def _record_turn(question: Question, connection: sqlite3.Connection, asked: str, call: attempts.Call) -> None:
+    answered = Answered(
+        text=call.text or "",
+        model=call.model or asked,
+        score=None,
+        cost=attempts.total_cost([call]),
+        tokens=attempts.total_tokens([call]),
+        retries=0,
+        seconds=call.duration_ms / 1000,
+    )
+    decision = _decision(question.content, call.ending is attempts.Ending.ANSWERED, answered)
+    record(connection, decision, owner=question.owner, conversation_id=question.conversation_id)
+
+
+def _decision(text: str, successful: bool, answered: Answered) -> RoutingDecision:  # noqa: FBT001 - one fact of the record
     return RoutingDecision(
         id=f"dec_{secrets.token_urlsafe(12)}",
         prompt_hash=f"{hashlib.sha256(text.encode()).hexdigest()[:HASH_CHARS]}...",
         prompt_length=len(text),
         executed_model=answered.model,
         total_cost=answered.cost,
-        successful=isinstance(outcome, attempts.Keep),
+        successful=successful,
         retry_count=answered.retries,
         validation_score=answered.score,
         latency_ms=round(answered.seconds * 1000),

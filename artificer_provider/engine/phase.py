@@ -8,10 +8,11 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from artificer_provider.engine import attempts, calls
+from artificer_provider.engine import attempts, calls, counting
 from artificer_provider.engine.calling import answers_worth_asking, make_call, score_to_reach
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterator, Sequence
 
     from artificer_provider.client.models.batch import PhaseConfig
@@ -28,10 +29,18 @@ class PhaseRun:
 
     :param number: which phase of the plan, from 0.
     :param stopping: once it is set no further call begins; those in flight end and are kept.
+    :param model: who answers, as it is counted.
     """
 
     def __init__(
-        self, store: Store, plan: Plan, number: int, answerer: Answerer, stopping: asyncio.Event
+        self,
+        store: Store,
+        plan: Plan,
+        number: int,
+        answerer: Answerer,
+        stopping: asyncio.Event,
+        *,
+        model: str,
     ) -> None:
         self._store = store
         self._plan = plan
@@ -40,6 +49,7 @@ class PhaseRun:
         self._answerer = answerer
         self._rules = _rules(plan, self._phase, answerer)
         self._stopping = stopping
+        self._model = model
         self._calling = asyncio.Semaphore(plan.concurrency)
         self._tasks = asyncio.TaskGroup()
 
@@ -74,9 +84,13 @@ class PhaseRun:
             ended = await make_call(self._answerer, self._phase, begun.text, begun.step)
             if ended.error is not None:
                 log.warning("phase %r, item %d: %s", self._phase.name, item_index, ended.error)
-            pause = await self._store.write(partial(calls.end, place=place, ended=ended, rules=self._rules))
+            pause = await self._store.write(partial(self._end, place=place, ended=ended))
         if pause is not None:
             self._tasks.create_task(self._call_after(pause, item_index))
+
+    def _end(self, connection: sqlite3.Connection, place: calls.Place, ended: attempts.Call) -> float | None:
+        counting.count_for_job(connection, place.job, self._model, ended)
+        return calls.end(connection, place, ended, self._rules)
 
     async def _call_after(self, pause: float, item_index: int) -> None:
         with suppress(TimeoutError):

@@ -122,7 +122,9 @@ class Runner:
                 return  # paused or cancelled
             waiting = await self._store.read(partial(reads.waiting_items, number=plan.number, phase=number))
             answerer = self._answerer(plan, plan.phases[number])
-            await PhaseRun(self._store, plan, number, answerer, run.stopping).go_through(waiting)
+            model = self._answerers.own_name(plan.phases[number].model)
+            under_way = PhaseRun(self._store, plan, number, answerer, run.stopping, model=model)
+            await under_way.go_through(waiting)
 
     def _answerer(self, plan: Plan, phase: PhaseConfig) -> Answerer:
         answerer = self._answerers.of(phase)

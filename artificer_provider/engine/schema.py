@@ -262,7 +262,7 @@ CREATE TABLE model_usage (
   model TEXT NOT NULL,
   calls INTEGER NOT NULL,
   failed_calls INTEGER NOT NULL,
-  tokens INTEGER NOT NULL,
+  tokens INTEGER,
   cost REAL,
   duration_ms INTEGER NOT NULL,
   last_used_at TEXT NOT NULL,

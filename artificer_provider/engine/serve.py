@@ -27,6 +27,7 @@ from artificer_provider.engine.answering.models_file import (
 from artificer_provider.engine.answering.openai import LlmServer
 from artificer_provider.engine.answering.registry import Answerers
 from artificer_provider.engine.app import make_app
+from artificer_provider.engine.chatting import Turns
 from artificer_provider.engine.data_directory import DataDirectoryError, own
 from artificer_provider.engine.documents.pool import Documents
 from artificer_provider.engine.door import Door
@@ -185,13 +186,14 @@ def serve(settings: Settings) -> None:
         retrieval = Retrieval(store, answerers.embedder)
         runner = make_runner(store, answerers, retrieval, settings.quirks)
         documents = Documents(settings.data / SCRATCH)
+        turns = Turns(store, answerers, retrieval)
         host, port = listening.getsockname()[:2]
         ready = (
             f"Artificer engine {__version__} on http://{f'[{host}]' if ':' in host else host}:{port} "
             f"(data: {settings.data}, models: {', '.join(answerers.names)})"
         )
         config = uvicorn.Config(
-            Gate(make_app(store, answerers, runner, documents, retrieval), door),
+            Gate(make_app(store, answerers, runner, documents, retrieval, turns=turns), door),
             log_config=None,
             access_log=False,
             proxy_headers=False,  # it would believe whoever calls from this machine; the gate asks who it is
@@ -202,15 +204,15 @@ def serve(settings: Settings) -> None:
         # uvicorn stops on these and then raises them again: a stop that was asked for is no failure.
         for stop in (signal.SIGINT, signal.SIGTERM):
             signal.signal(stop, lambda *_: None)
-        _Server(config, runner, ready).run(sockets=[listening])
+        _Server(config, (runner, turns), ready).run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):
-    """Says one line once it answers, and stops the jobs before it waits for anybody."""
+    """Says one line once it answers, and stops the jobs and streams before it waits for anybody."""
 
-    def __init__(self, config: uvicorn.Config, runner: Runs, ready: str) -> None:
+    def __init__(self, config: uvicorn.Config, under_way: Sequence[Runs | Turns], ready: str) -> None:
         super().__init__(config)
-        self._runner = runner
+        self._under_way = under_way
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -219,7 +221,8 @@ class _Server(uvicorn.Server):
             print(self._ready, flush=True)  # noqa: T201 - whoever started the engine waits for this line
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._runner.wind_down()
+        for each in self._under_way:
+            each.wind_down()
         await super().shutdown(sockets)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,12 +19,56 @@ class _Listener(ThreadingHTTPServer):
         """Let broken connections be: engines are killed."""
 
 
+class _Streaming(BaseHTTPRequestHandler):
+    """Gives an answer word by word, in chunks of HTTP and events of OpenAI's."""
+
+    disable_nagle_algorithm = True  # else a word waits until the one before it was acknowledged
+
+    def tell(self, server: ModelServer, text: str, body: dict[str, Any]) -> None:
+        self._model = server.model
+        try:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream; charset=utf-8")
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self._tell_words(server, text, body["choices"][0]["message"]["content"])
+        except OSError:
+            server.hung_up.append(text)
+            self.close_connection = True
+
+    def _tell_words(self, server: ModelServer, text: str, answer: str) -> None:
+        first, *others = re.findall(r"\S+\s*", answer)
+        self._event({"choices": [{"delta": {"role": "assistant", "content": ""}}]})
+        self._event({"choices": [{"delta": {"content": first}}]})
+        server.flowing.wait(60)
+        how = server.breaks.pop(text, None)
+        if how == "cut":
+            self.close_connection = True
+            return
+        if how is not None:
+            self._event({"error": {"message": how}})
+        for word in others:
+            self._event({"choices": [{"delta": {"content": word}}]})
+        self._event({"choices": [{"delta": {}, "finish_reason": "stop"}]})
+        if server.usage is not None:
+            self._event({"choices": [], "usage": server.usage})
+        self._chunk(b"data: [DONE]\n\n")
+        self._chunk(b"")
+
+    def _event(self, content: dict[str, Any]) -> None:
+        self._chunk(b"data: %b\n\n" % json.dumps({"model": self._model, **content}).encode())
+
+    def _chunk(self, content: bytes) -> None:
+        self.wfile.write(b"%x\r\n%b\r\n" % (len(content), content))
+
+
 class ModelServer:
     """A real OpenAI-compatible server: it counts every call, and can be told how to misbehave.
 
     A text's answer is the text with ``>`` before it, so that the phases it went through can be counted. It
     can hold answers back (``open``), take its time (``delay``), fail or refuse (``failures``), and end a
-    connection once it has read the request (``cuts``).
+    connection once it has read the request (``cuts``). Asked to stream, it gives a word at a time; it can
+    wait after the first (``flowing``), and break off there (``breaks``).
     """
 
     model = "test-model-2026"
@@ -34,6 +79,8 @@ class ModelServer:
         self.headers: list[dict[str, str]] = []
         self.failures: dict[str, list[int]] = {}  # by text, the statuses to answer with first
         self.cuts: dict[str, int] = {}  # by text, how many calls to cut off first
+        self.breaks: dict[str, str] = {}  # by text, how to break off after the first word: "cut" or an error
+        self.hung_up: list[str] = []  # the texts whose answers nobody read to the end
         self.replies: dict[str, list[str]] = {}  # by text, what to answer first
         self.scores: dict[str, list[str]] = {}  # by answer, what to say first when asked for its score
         self.usage: dict[str, int] | None = {
@@ -42,9 +89,12 @@ class ModelServer:
             "total_tokens": 10,
         }
         self.delay = 0.0
+        self.streams = True
         self.retry_after = "0"
         self.open = threading.Event()
         self.open.set()
+        self.flowing = threading.Event()
+        self.flowing.set()
         self.in_flight = 0
         self.most_in_flight = 0
         self._lock = threading.Lock()
@@ -58,6 +108,7 @@ class ModelServer:
 
     def close(self) -> None:
         self.open.set()
+        self.flowing.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -65,11 +116,13 @@ class ModelServer:
     def forget(self) -> None:
         """Let all that is held back go, and begin anew."""
         self.open.set()
+        self.flowing.set()
         self.delay = 0.0
+        self.streams = True
         wait_until(lambda: self.in_flight == 0, "nothing is asked any more")
-        for kept in (self.calls, self.answered, self.headers):
+        for kept in (self.calls, self.answered, self.headers, self.hung_up):
             kept.clear()
-        for told in (self.failures, self.cuts, self.replies, self.scores):
+        for told in (self.failures, self.cuts, self.replies, self.scores, self.breaks):
             told.clear()
 
     def texts(self) -> list[str]:
@@ -117,7 +170,7 @@ class ModelServer:
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         server = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(_Streaming):
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
@@ -135,6 +188,8 @@ class ModelServer:
                 reply = server.reply_to(call, dict(self.headers))
                 if reply is None:
                     self.close_connection = True
+                elif call.get("stream") and reply[0] == 200 and server.streams:
+                    self.tell(server, call["messages"][-1]["content"], reply[1])
                 else:
                     self._send(*reply)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from artificer_provider.engine.answering.wording import told_before
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
 
     from artificer_provider.client.models.batch import PhaseConfig
+    from artificer_provider.engine.answering.health import Seen
     from artificer_provider.engine.errors import Problem
 
 
@@ -29,6 +32,70 @@ class Score:
     value: float
     cost: float | None
     tokens: int | None
+
+
+@dataclass(frozen=True)
+class Said:
+    """One thing that was said in a conversation: by the ``system``, the ``user`` or the ``assistant``."""
+
+    role: str
+    content: str
+
+
+class Excerpt(NamedTuple):
+    """What a document says."""
+
+    filename: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Turn:
+    """
+    What is to be answered in a conversation.
+
+    :param model: who is to answer, by one of its names.
+    :param spoken: what was said before, oldest first, and at last what is to be answered.
+    :param instruction: what the conversation tells whoever answers in it.
+    :param passages: what documents say about what is asked.
+    """
+
+    model: str
+    spoken: Sequence[Said]
+    instruction: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    passages: Sequence[Excerpt] = ()
+
+    @property
+    def said(self) -> list[Said]:
+        """All that a language model is told: the system's part first, the passages in it."""
+        told = told_before(self.instruction, self.passages)
+        return [*([Said("system", told)] if told else []), *self.spoken]
+
+
+@dataclass(frozen=True)
+class Price:
+    """What a model charges per million tokens, in the currency of its bill."""
+
+    input: float
+    output: float
+
+
+@dataclass(frozen=True)
+class Offer:
+    """
+    What is known of a model before it is asked.
+
+    :param provider: whose it is.
+    :param price: None where it is not known.
+    :param streams: whether its answers come piece by piece.
+    """
+
+    name: str
+    provider: str
+    price: Price | None
+    streams: bool
 
 
 class AnswerError(Exception):
@@ -85,3 +152,35 @@ class Answerer(Protocol):
 
     async def close(self) -> None:
         """Give back what it holds."""
+
+
+class Talker(Protocol):
+    """Something that can take part in a conversation."""
+
+    def turn_problems(self, turn: Turn) -> list[Problem]:
+        """Say what keeps it from answering; paths are the conversation's fields."""
+
+    def chat(self, turn: Turn) -> AsyncGenerator[str | Answer]:
+        """
+        Answer: pieces of the text as they come, and at last the whole answer.
+
+        :raises AnswerError: when there is no answer, or it breaks off.
+        :raises CutOffError: when the connection ends before the answer does.
+        """
+
+
+class Model(Answerer, Talker, Protocol):
+    """All that the engine asks of what has a model's name."""
+
+    @property
+    def seen(self) -> Mapping[str, Seen]:
+        """How those of its models were that were asked."""
+
+    async def model_problems(self, model: str | None) -> list[Problem]:
+        """Say that it has no model of this name."""
+
+    def offer(self, model: str) -> Offer:
+        """Say what is known of a model."""
+
+    async def check(self, model: str) -> Seen:
+        """See how a model is now."""

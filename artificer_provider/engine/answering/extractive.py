@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Protocol
 
-from artificer_provider.engine.answering.base import Answer, AnswerError, Score
+from artificer_provider.engine.answering.base import Answer, AnswerError, Offer, Price, Score
+from artificer_provider.engine.answering.health import Seen, Watch
 from artificer_provider.engine.answering.ranking import best, lexrank
 from artificer_provider.engine.answering.sentences import split_sentences
 from artificer_provider.engine.answering.tasks import (
@@ -21,11 +23,19 @@ from artificer_provider.engine.answering.words import phrases
 from artificer_provider.engine.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
     from concurrent.futures import ThreadPoolExecutor
 
     from artificer_provider.client.models.batch import PhaseConfig
+    from artificer_provider.engine.answering.base import Turn
 
+#: How many sentences of the documents an answer in a conversation has at most.
+SENTENCES_SAID = 3
+#: How near such a sentence has to be, next to the nearest one.
+FITS = 0.7
+
+#: Whose it is.
+PROVIDER = "extractive"
 _NOT_CARRIED = ("system_prompt", "temperature", "max_tokens")
 
 
@@ -58,6 +68,7 @@ class Extractive:
         self.model = f"extractive-{likeness.name}"
         self._likeness = likeness
         self._pool = pool
+        self._watch = Watch()
 
     @property
     def names(self) -> Sequence[str]:
@@ -80,10 +91,75 @@ class Extractive:
             found.append(Problem("useRAG", sentence))
         return found
 
+    async def model_problems(self, model: str | None) -> list[Problem]:
+        """Find nothing: it has the names it is found by."""
+        return []
+
+    @property
+    def seen(self) -> Mapping[str, Seen]:
+        """How it was, when it was asked."""
+        return self._watch.seen
+
+    def offer(self, model: str) -> Offer:
+        """Say what is known of it: it is here, and free."""
+        return Offer(self.model, PROVIDER, Price(0.0, 0.0), streams=False)
+
+    async def check(self, model: str) -> Seen:
+        """Have it compare two words, which loads it."""
+        begun, error = time.monotonic(), None
+        try:
+            await asyncio.get_running_loop().run_in_executor(
+                self._pool, self._likeness.between, "bridge", ["river"]
+            )
+        except Exception as fault:  # noqa: BLE001 - whatever it is, it is what the check is to tell
+            error = str(fault) or repr(fault)
+        return self._watch.note(self.model, begun, error)
+
+    def turn_problems(self, turn: Turn) -> list[Problem]:
+        """Say what keeps it from answering: it has nothing to say of its own, and takes no instruction."""
+        found = [
+            Problem(name, f"{self.model} is no language model and takes no such setting; clear it.")
+            for name, value in (
+                ("systemPrompt", turn.instruction),
+                ("temperature", turn.temperature),
+                ("maxTokens", turn.max_tokens),
+            )
+            if value is not None
+        ]
+        if not turn.passages:
+            found.append(Problem("model", self.needs_documents))
+        return found
+
+    @property
+    def needs_documents(self) -> str:
+        """What to tell who would talk to it."""
+        return (
+            f"{self.model} is no language model: it can only point to what the documents of a project say, "
+            "and there are none to look in. Chat needs a language model: set ARTIFICER_ENGINE_LLM_URL and "
+            "ARTIFICER_ENGINE_LLM_MODEL or name one in the models file, or put the conversation into a "
+            "project with documents."
+        )
+
+    async def chat(self, turn: Turn) -> AsyncGenerator[str | Answer]:
+        """Answer with the sentences of the passages that are nearest to what was asked, as they stand."""
+        text = await asyncio.get_running_loop().run_in_executor(
+            self._pool,
+            self._nearest_sentences,
+            "\n".join(passage.text for passage in turn.passages),
+            turn.spoken[-1].content,
+        )
+        if not text:
+            raise AnswerError(
+                f"{self.model} found no sentence in the documents that fits.", cost=0.0, tokens=0
+            )
+        yield text
+        yield Answer(text, self.model, cost=0.0, tokens=0)
+
     async def answer(self, phase: PhaseConfig, text: str) -> Answer:
         """Answer one item's text, on a thread of the pool. It costs nothing and uses no tokens."""
         task = read_task(phase)
-        answer = await asyncio.get_running_loop().run_in_executor(self._pool, self.carry_out, task, text)
+        with self._watch.calling(self.model):
+            answer = await asyncio.get_running_loop().run_in_executor(self._pool, self.carry_out, task, text)
         return Answer(answer, self.model, cost=0.0, tokens=0)
 
     async def score(self, phase: PhaseConfig, text: str, answer: str) -> Score:
@@ -149,6 +225,15 @@ class Extractive:
             return ""
         scores = self._likeness.between(question, sentences)
         return sentences[scores.index(max(scores))]
+
+    def _nearest_sentences(self, text: str, question: str) -> str:
+        sentences = list(dict.fromkeys(split_sentences(text)))
+        if not sentences:
+            return ""
+        scores = self._likeness.between(question, sentences)
+        least = max(scores) * FITS
+        fitting = [place for place in best(scores, SENTENCES_SAID) if scores[place] >= least > 0]
+        return " ".join(sentences[place] for place in fitting)
 
     def _keywords(self, text: str, count: int) -> list[str]:
         candidates = phrases(text, at_most=4 * count)

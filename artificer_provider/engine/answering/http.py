@@ -59,6 +59,57 @@ class _Connection:
         return not self.reader.at_eof() and time.monotonic() - self.idle_since < KEPT_IDLE
 
 
+class _Incoming:
+    """What comes back on a connection, within one time for all of it."""
+
+    def __init__(self, connection: _Connection, timeout: float) -> None:
+        self._connection = connection
+        self._timeout = timeout
+        self._deadline = asyncio.get_running_loop().time() + timeout
+
+    async def next(self) -> h11.Event | type[h11.NEED_DATA | h11.PAUSED]:
+        """
+        Wait for the next part of the reply.
+
+        :raises NoReplyError: when the connection ends before the reply does, or the time is over.
+        """
+        state, reader = self._connection.state, self._connection.reader
+        try:
+            while (event := state.next_event()) is h11.NEED_DATA:
+                async with asyncio.timeout_at(self._deadline):
+                    state.receive_data(await reader.read(_CHUNK))
+        except TimeoutError as error:
+            raise NoReplyError(f"no reply within {self._timeout:.0f} s") from error
+        except (OSError, h11.RemoteProtocolError) as error:
+            raise NoReplyError(_words(error)) from error
+        if isinstance(event, h11.ConnectionClosed):
+            raise NoReplyError("the connection was closed")
+        return event
+
+
+@dataclass(frozen=True)
+class StreamedReply:
+    """What a server answers, while it does; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    incoming: _Incoming
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """
+        Give the content piece by piece, as it comes.
+
+        :raises NoReplyError: when not all of it comes.
+        """
+        while not isinstance(event := await self.incoming.next(), h11.EndOfMessage):
+            if isinstance(event, h11.Data):
+                yield bytes(event.data)
+
+    async def whole(self) -> HttpReply:
+        """Wait for all of it."""
+        return HttpReply(self.status, self.headers, b"".join([piece async for piece in self.pieces()]))
+
+
 class HttpCaller:
     """
     Sends requests to one server, as many at once as are asked of it, and never through a proxy.
@@ -99,7 +150,30 @@ class HttpCaller:
         while self._idle:
             self._idle.pop().writer.close()
 
+    @asynccontextmanager
+    async def stream(self, path: str, body: bytes, timeout: float) -> AsyncIterator[StreamedReply]:  # noqa: ASYNC109 - see get
+        """
+        Send JSON, and give the reply as it comes, whatever its status; who leaves early ends the call.
+
+        :param timeout: seconds that sending, and then the whole reply, may take.
+        :raises NotSentError: when the request did not go out whole.
+        :raises NoReplyError: when it did, and no whole reply came; also out of the reply, while it is read.
+        """
+        async with self._sent("POST", path, body, timeout) as reply:
+            yield reply
+
     async def _send(self, method: str, path: str, body: bytes, timeout: float) -> HttpReply:  # noqa: ASYNC109 - see get
+        async with self._sent(method, path, body, timeout) as reply:
+            return await reply.whole()
+
+    @asynccontextmanager
+    async def _sent(
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        timeout: float,  # noqa: ASYNC109 - see get
+    ) -> AsyncIterator[StreamedReply]:
         headers = [*self._headers]
         if body:
             headers += [("Content-Length", str(len(body))), ("Content-Type", "application/json")]
@@ -113,13 +187,12 @@ class HttpCaller:
                     await connection.writer.drain()
             except (OSError, TimeoutError) as error:
                 raise NotSentError(_words(error)) from error
-            try:
-                async with asyncio.timeout(timeout):
-                    return await _reply(connection)
-            except TimeoutError as error:
-                raise NoReplyError(f"no reply within {timeout:.0f} s") from error
-            except (OSError, h11.RemoteProtocolError) as error:
-                raise NoReplyError(_words(error)) from error
+            incoming = _Incoming(connection, timeout)
+            head = await incoming.next()
+            while not isinstance(head, h11.Response):
+                head = await incoming.next()
+            names = {name.decode(): value.decode("latin-1") for name, value in head.headers}
+            yield StreamedReply(head.status_code, names, incoming)
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[_Connection]:
@@ -152,24 +225,6 @@ class HttpCaller:
         except (OSError, TimeoutError) as error:
             raise NotSentError(_words(error)) from error
         return _Connection(*opened)
-
-
-async def _reply(connection: _Connection) -> HttpReply:
-    content = bytearray()
-    head: h11.Response | None = None
-    while True:
-        event = connection.state.next_event()
-        if event is h11.NEED_DATA:
-            connection.state.receive_data(await connection.reader.read(_CHUNK))
-        elif isinstance(event, h11.Response):
-            head = event
-        elif isinstance(event, h11.Data):
-            content += event.data
-        elif isinstance(event, h11.EndOfMessage) and head is not None:
-            headers = {name.decode(): value.decode("latin-1") for name, value in head.headers}
-            return HttpReply(head.status_code, headers, bytes(content))
-        elif isinstance(event, h11.ConnectionClosed):
-            raise ConnectionResetError("the connection was closed")
 
 
 def _words(error: Exception) -> str:

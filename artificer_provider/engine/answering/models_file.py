@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from artificer_provider.engine.answering.openai import LlmServer, Price
+from artificer_provider.engine.answering.base import Price
+from artificer_provider.engine.answering.openai import LlmServer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

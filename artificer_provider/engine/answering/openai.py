@@ -7,13 +7,25 @@ import base64
 import json
 import random
 import re
+import time
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from artificer_provider.engine.answering.base import Answer, AnswerError, CutOffError, Score
+from artificer_provider.engine import clock
+from artificer_provider.engine.answering.base import Answer, AnswerError, CutOffError, Offer, Price, Score
+from artificer_provider.engine.answering.completions import (
+    EVENTS,
+    Completion,
+    Heard,
+    NoCompletionError,
+    event_data,
+)
+from artificer_provider.engine.answering.health import Seen, Watch
 from artificer_provider.engine.answering.http import HttpCaller, HttpReply, NoReplyError, NotSentError
 from artificer_provider.engine.answering.tasks import NotATaskError
 from artificer_provider.engine.answering.wording import (
@@ -26,22 +38,17 @@ from artificer_provider.engine.answering.wording import (
 from artificer_provider.engine.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 
     from artificer_provider.client.models.batch import PhaseConfig
+    from artificer_provider.engine.answering.base import Turn
+    from artificer_provider.engine.answering.completions import Usage
+    from artificer_provider.engine.answering.http import StreamedReply
 
 ATTEMPTS = 4
 MAX_WAIT = 30.0
 ANSWER_TIMEOUT = 120.0
 LIST_TIMEOUT = 5.0
-
-
-@dataclass(frozen=True)
-class Price:
-    """What a model charges per million tokens, in the currency of its bill."""
-
-    input: float
-    output: float
 
 
 @dataclass(frozen=True)
@@ -69,26 +76,6 @@ class LlmServer:
         return url if re.search(r"/v\d", url) else f"{url}/v1"
 
 
-class _Message(BaseModel):
-    content: str | None = None
-
-
-class _Choice(BaseModel):
-    message: _Message
-
-
-class _Usage(BaseModel):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    total_tokens: int | None = None
-
-
-class _Completion(BaseModel):
-    model: str | None = None
-    choices: list[_Choice]
-    usage: _Usage | None = None
-
-
 class _Listed(BaseModel):
     id: str
 
@@ -106,6 +93,9 @@ class PassThrough:
     def __init__(self, server: LlmServer) -> None:
         self._server = server
         self._listed: frozenset[str] = frozenset()
+        self._watch = Watch()
+        #: When the server was last heard to list its models.
+        self.listed_at: str | None = None
         self._caller = HttpCaller(server.base, server.key)
 
     @property
@@ -116,17 +106,54 @@ class PassThrough:
 
     async def problems(self, phase: PhaseConfig) -> list[Problem]:
         """Say what in a phase it cannot carry out; a server that lists no models judges them itself."""
-        found = []
-        if phase.model and phase.model not in self.names:
-            self._listed = await self._models()
-            if self._listed and phase.model not in self.names:
-                known = ", ".join(self.names)
-                found.append(Problem("model", f"{phase.model!r} is not known here; known are {known}."))
+        found = await self.model_problems(phase.model)
         try:
             instruction_for(phase)
         except NotATaskError as wrong:
             found += wrong.problems
         return found
+
+    async def model_problems(self, model: str | None) -> list[Problem]:
+        """Say that a model is not known; a server that lists none judges that itself."""
+        if model and model not in self.names:
+            await self.refresh()
+            if self._listed and model not in self.names:
+                known = ", ".join(self.names)
+                return [Problem("model", f"{model!r} is not known here; known are {known}.")]
+        return []
+
+    @property
+    def seen(self) -> Mapping[str, Seen]:
+        """How those of its models were that were asked."""
+        return self._watch.seen
+
+    def offer(self, model: str) -> Offer:
+        """Say what is known of a model: its price, and whose it is, by its name or else the server's."""
+        price = self._server.prices.get(model)
+        maker, slash, _ = model.partition("/")
+        provider = maker if slash else urlsplit(self._server.base).hostname or ""
+        return Offer(model, provider, price, streams=True)
+
+    async def refresh(self) -> str | None:
+        """Ask which models the server has; say what kept it from telling, if anything did."""
+        base = self._server.base
+        try:
+            reply = await self._caller.get("/models", LIST_TIMEOUT)
+            self._listed = frozenset(model.id for model in _Listing.model_validate_json(reply.content).data)
+        except (NotSentError, NoReplyError) as error:
+            return f"{base} could not be asked for its models ({error})."
+        except ValidationError:
+            return f"{base} gave no list of its models (status {reply.status})."
+        self.listed_at = clock.now()
+        return None
+
+    async def check(self, model: str) -> Seen:
+        """Ask the server whether it has a model. Nobody is billed for that."""
+        begun = time.monotonic()
+        error = await self.refresh()
+        if error is None and model not in self._listed:
+            error = f"{self._server.base} does not list {model!r} among its models."
+        return self._watch.note(model, begun, error)
 
     async def answer(self, phase: PhaseConfig, text: str) -> Answer:
         """
@@ -196,54 +223,103 @@ class PassThrough:
 
     async def _complete(self, asked: str, content: bytes) -> Answer:
         """Send one call, and make an answer of the reply."""
-        reply = await self._post(content)
+        with self._watch.calling(asked):
+            async with self._opened(content) as reply:
+                return self._answered(asked, await reply.whole())
+
+    def turn_problems(self, turn: Turn) -> list[Problem]:
+        """Find nothing: whatever is said, a language model has an answer to it."""
+        return []
+
+    async def chat(self, turn: Turn) -> AsyncGenerator[str | Answer]:
+        """
+        Hand on what the server answers, while it does. Who stops listening ends the call.
+
+        :raises AnswerError: when it gives no text, or breaks off.
+        :raises CutOffError: when the connection ends before the answer.
+        """
+        body: dict[str, JsonValue] = {
+            "model": turn.model,
+            "messages": [{"role": said.role, "content": said.content} for said in turn.said],
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        if turn.temperature is not None:
+            body["temperature"] = turn.temperature
+        if turn.max_tokens is not None:
+            body["max_tokens"] = turn.max_tokens
+        with self._watch.calling(turn.model):
+            async with self._opened(json.dumps(body).encode()) as reply:
+                if EVENTS not in reply.headers.get("content-type", ""):  # a server that knows no streaming
+                    answer = self._answered(turn.model, await reply.whole())
+                    yield answer.text
+                else:
+                    heard = Heard()
+                    async for piece in self._pieces(reply, heard):
+                        yield piece
+                    answer = self._answer_heard(turn.model, heard)
+        yield answer
+
+    async def _pieces(self, reply: StreamedReply, heard: Heard) -> AsyncIterator[str]:
         try:
-            completion = _Completion.model_validate_json(reply.content)
+            async for data in event_data(reply.pieces()):
+                if piece := heard.take(data):
+                    yield piece
+        except NoCompletionError as error:
+            raise AnswerError(f"{self._server.base} {error}.") from error
+
+    def _answer_heard(self, asked: str, heard: Heard) -> Answer:
+        if not heard.is_done:
+            raise CutOffError(f"{self._server.base} ended its reply before the answer was whole")
+        return self._answer(asked, heard.model, heard.text, heard.usage)
+
+    def _answered(self, asked: str, reply: HttpReply) -> Answer:
+        """Make an answer of a whole reply."""
+        try:
+            completion = Completion.model_validate_json(reply.content)
         except ValidationError as error:
             raise AnswerError(
                 f"{self._server.base} answered something that is no chat completion."
             ) from error
-        cost = _cost(completion.usage, self._server.prices.get(asked))
-        tokens = completion.usage.total_tokens if completion.usage else None
-        text = completion.choices[0].message.content if completion.choices else None
-        if not text or not text.strip():
+        content = completion.choices[0].message.content if completion.choices else None
+        return self._answer(asked, completion.model, (content or "").strip(), completion.usage)
+
+    def _answer(self, asked: str, model: str | None, text: str, usage: Usage | None) -> Answer:
+        cost = _cost(usage, self._server.prices.get(asked))
+        tokens = usage.total_tokens if usage else None
+        if not text.strip():
             raise AnswerError(
                 f"{asked} at {self._server.base} answered without any text.", cost=cost, tokens=tokens
             )
-        return Answer(text.strip(), completion.model or asked, cost, tokens)
+        return Answer(text, model or asked, cost, tokens)
 
-    async def _post(self, content: bytes) -> HttpReply:
+    @asynccontextmanager
+    async def _opened(self, content: bytes) -> AsyncIterator[StreamedReply]:
         """Send one call, and again where the server was busy, broken or not reached: a refusal is free."""
         trouble = ""
         for attempt in range(ATTEMPTS):
             wait = min(MAX_WAIT, 2**attempt) * random.uniform(0.5, 1)  # noqa: S311 - spreads retries, guards nothing
             try:
-                reply = await self._caller.post("/chat/completions", content, ANSWER_TIMEOUT)
+                async with self._caller.stream("/chat/completions", content, ANSWER_TIMEOUT) as reply:
+                    if reply.status == HTTPStatus.OK:
+                        yield reply
+                        return
+                    refusal = await reply.whole()
             except NoReplyError as error:
                 raise CutOffError(f"{self._server.base} was asked and did not answer ({error})") from error
             except NotSentError as error:
                 trouble = f"could not be reached ({error})"
             else:
-                if reply.status == HTTPStatus.OK:
-                    return reply
-                trouble = f"answered {reply.status}: {reply.text[:300].strip()}"
+                trouble = f"answered {refusal.status}: {refusal.text[:300].strip()}"
                 if (
-                    reply.status != HTTPStatus.TOO_MANY_REQUESTS
-                    and reply.status < HTTPStatus.INTERNAL_SERVER_ERROR
+                    refusal.status != HTTPStatus.TOO_MANY_REQUESTS
+                    and refusal.status < HTTPStatus.INTERNAL_SERVER_ERROR
                 ):
                     raise AnswerError(f"{self._server.base} {trouble}", cost=0.0, tokens=0)
-                wait = _retry_after(reply, otherwise=wait)
+                wait = _retry_after(refusal, otherwise=wait)
             if attempt < ATTEMPTS - 1:
                 await asyncio.sleep(wait)
         raise AnswerError(f"{self._server.base} {trouble} (tried {ATTEMPTS} times)", cost=0.0, tokens=0)
-
-    async def _models(self) -> frozenset[str]:
-        """Ask which models the server has; none where it does not say."""
-        try:
-            reply = await self._caller.get("/models", LIST_TIMEOUT)
-            return frozenset(model.id for model in _Listing.model_validate_json(reply.content).data)
-        except (NotSentError, NoReplyError, ValidationError):
-            return frozenset()
 
 
 def _look_request(model: str, image: bytes, content_type: str, prompt: str) -> bytes:
@@ -263,7 +339,7 @@ def _look_request(model: str, image: bytes, content_type: str, prompt: str) -> b
     )
 
 
-def _cost(usage: _Usage | None, price: Price | None) -> float | None:
+def _cost(usage: Usage | None, price: Price | None) -> float | None:
     """Tell what a call cost; unknown without a price, and without usage unless the model is free."""
     if price is None:
         return None

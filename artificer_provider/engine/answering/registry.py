@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from artificer_provider.client.models.batch import PhaseConfig
-    from artificer_provider.engine.answering.base import Answer, Answerer
+    from artificer_provider.engine.answering.base import Answer, Model
+    from artificer_provider.engine.answering.health import Seen
     from artificer_provider.engine.answering.openai import LlmServer
 
 MAX_THREADS = 4
@@ -73,12 +74,9 @@ class Answerers:
         self.embedder = Embedder(sentences, self._pool) if sentences else None
         kinds: list[Likeness] = [*([sentences] if sentences else []), TfIdf()]
         found = [Extractive(kind, self._pool) for kind in kinds]
-        self._small = [SmolLm(small_model)] if small_model else []
-        self._here: Mapping[str, Answerer] = {
-            "extractive": found[0],
-            **{kind.model: kind for kind in found},
-            **{name: small for small in self._small for name in small.names},
-        }
+        small = [SmolLm(small_model)] if small_model else []
+        ours = {kind.model: kind for kind in [*found, *small]}
+        self._here: Mapping[str, Extractive | SmolLm] = {"extractive": found[0], **ours}
         everywhere = [*servers, *([any_model] if any_model else [])]
         check_together(everywhere, list(self._here))
         self._servers = [PassThrough(server) for server in servers]
@@ -107,17 +105,54 @@ class Answerers:
             problems.append(Problem("useRAG", "needs a model that finds meaning: install 'engine-models'."))
         return problems
 
-    def of(self, phase: PhaseConfig) -> Answerer:
+    def of(self, phase: PhaseConfig) -> Model:
         """
         Find who answers a phase.
 
         :raises UnknownModelError: when nobody here can.
         """
-        name = phase.model or self.default
+        return self.named(phase.model)
+
+    def named(self, model: str | None) -> Model:
+        """
+        Find who answers to a name; without one, the default.
+
+        :raises UnknownModelError: when nobody here does.
+        """
+        name = model or self.default
         answerer = self._here.get(name) or self._theirs.get(name) or self._any_model
         if answerer is None:
             raise UnknownModelError(f"{name!r} is not known here; known are {', '.join(self.names)}.")
         return answerer
+
+    async def model_problems(self, model: str | None) -> list[Problem]:
+        """Say that nobody here answers to a name."""
+        try:
+            return await self.named(model).model_problems(model)
+        except UnknownModelError as error:
+            return [Problem("model", str(error))]
+
+    def own_name(self, model: str | None) -> str:
+        """Name a model as it is counted: ``extractive`` is whichever it stands for."""
+        name = model or self.default
+        here = self._here.get(name)
+        return here.model if here else name
+
+    @property
+    def own_names(self) -> Sequence[str]:
+        """The models that can answer now, each once, the default first."""
+        return list(dict.fromkeys(self.own_name(name) for name in self.names))
+
+    @property
+    def servers(self) -> Sequence[PassThrough]:
+        """The servers that models answer on."""
+        return [*self._servers, *([self._any_model] if self._any_model else [])]
+
+    @property
+    def seen(self) -> Mapping[str, Seen]:
+        """How those models were that were asked, by name."""
+        everybody: list[Model] = [*self._here.values(), *self.servers]
+        return {name: seen for each in everybody for name, seen in each.seen.items()}
 
     async def answer(self, phase: PhaseConfig, text: str) -> Answer:
         """
@@ -130,10 +165,8 @@ class Answerers:
 
     async def close(self) -> None:
         """Close the connections and end the threads; work not yet begun is dropped."""
-        for server in self._servers:
+        for server in self.servers:
             await server.close()
-        if self._any_model is not None:
-            await self._any_model.close()
-        for small in self._small:
-            await small.close()
+        for here in set(self._here.values()):
+            await here.close()
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -8,11 +8,16 @@ translation, extraction or the judging of answers: it is not offered for the las
 from __future__ import annotations
 
 import json
+import time
+from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ValidationError
 
-from artificer_provider.engine.answering.base import Answer, AnswerError, Score
+from artificer_provider.engine.answering.base import Answer, AnswerError, Offer, Price, Score
+from artificer_provider.engine.answering.extractive import PROVIDER
+from artificer_provider.engine.answering.health import Watch
 from artificer_provider.engine.answering.http import NoReplyError, NotSentError
 from artificer_provider.engine.answering.openai import ANSWER_TIMEOUT
 from artificer_provider.engine.answering.tasks import Classify, NotATaskError, read_task
@@ -22,10 +27,12 @@ from artificer_provider.engine.llm.process import ModelProcess
 from artificer_provider.engine.llm.weights import MODEL
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
     from pathlib import Path
 
     from artificer_provider.client.models.batch import PhaseConfig
+    from artificer_provider.engine.answering.base import Turn
+    from artificer_provider.engine.answering.health import Seen
     from artificer_provider.engine.answering.http import HttpCaller
     from artificer_provider.engine.llm.process import Served
 
@@ -54,9 +61,12 @@ class SmolLm:
     """
 
     is_deterministic = True  # nothing is left to chance unless a phase names a temperature
+    is_language_model = True
+    model = MODEL
 
     def __init__(self, weights: Path) -> None:
         self._process = ModelProcess(weights)
+        self._watch = Watch()
 
     @property
     def names(self) -> Sequence[str]:
@@ -77,6 +87,46 @@ class SmolLm:
             found += wrong.problems
         return found
 
+    async def model_problems(self, model: str | None) -> list[Problem]:
+        """Find no fault with its one name."""
+        return []
+
+    def turn_problems(self, turn: Turn) -> list[Problem]:
+        """Take any conversation; one that it has no room for it refuses when it is asked."""
+        return []
+
+    @property
+    def seen(self) -> Mapping[str, Seen]:
+        """How it was when it was last asked."""
+        return self._watch.seen
+
+    def offer(self, model: str) -> Offer:
+        """Say what is known of it."""
+        return Offer(MODEL, PROVIDER, price=Price(0.0, 0.0), streams=True)
+
+    async def check(self, model: str) -> Seen:
+        """See whether its process starts."""
+        begun = time.monotonic()
+        try:
+            async with self._process.turn:
+                await self._process.served()
+        except AnswerError as error:
+            return self._watch.note(MODEL, begun, str(error))
+        return self._watch.note(MODEL, begun, None)
+
+    async def chat(self, turn: Turn) -> AsyncGenerator[str | Answer]:
+        """
+        Answer in a conversation when its turn has come.
+
+        :raises AnswerError: when it gives no text, or has no room for all that was said.
+        """
+        async with self._process.turn:
+            with self._watch.calling(MODEL):
+                served = await self._process.served()
+                async with aclosing(served.chat.chat(replace(turn, model=MODEL))) as pieces:
+                    async for piece in pieces:
+                        yield piece
+
     async def answer(self, phase: PhaseConfig, text: str) -> Answer:
         """
         Ask the model when its turn has come.
@@ -84,13 +134,17 @@ class SmolLm:
         :raises AnswerError: when it gives no text, or has no room for this one.
         """
         async with self._process.turn:
-            try:
-                return await self._ask(await self._process.served(), phase, text)
-            except AnswerError:
-                # Its answers cost nothing: one that died with its question is asked it again.
-                if not await self._process.has_died():
-                    raise
+            with self._watch.calling(MODEL):
+                return await self._answered(phase, text)
+
+    async def _answered(self, phase: PhaseConfig, text: str) -> Answer:
+        try:
             return await self._ask(await self._process.served(), phase, text)
+        except AnswerError:
+            # Its answers cost nothing: one that died with its question is asked it again.
+            if not await self._process.has_died():
+                raise
+        return await self._ask(await self._process.served(), phase, text)
 
     async def _ask(self, served: Served, phase: PhaseConfig, text: str) -> Answer:
         if phase.task_type == CLASSIFY and phase.system_prompt is None:

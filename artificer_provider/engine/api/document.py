@@ -9,7 +9,18 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import models_json_schema
 
-from artificer_provider.client.models import batch, images, orchestration, projects, search
+from artificer_provider.client.models import (
+    batch,
+    chat,
+    conversations,
+    images,
+    messages,
+    model_admin,
+    monitoring,
+    orchestration,
+    projects,
+    search,
+)
 from artificer_provider.client.models._base import wire_name
 from artificer_provider.engine.api.replies import BODY_REFUSALS, SCHEMAS
 from artificer_provider.engine.scopes import scope_needed
@@ -18,7 +29,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from fastapi.routing import APIRoute
 
-    from artificer_provider.client.models._base import Payload
+    from artificer_provider.client.models._base import Payload, Reply
 
 #: The bodies that are read by us, and of which FastAPI knows nothing.
 BODIES: Final[tuple[type[Payload], ...]] = (
@@ -31,6 +42,14 @@ BODIES: Final[tuple[type[Payload], ...]] = (
     images.AnalyzeImage,
     images.ProcessPdf,
     images.CheckPdf,
+    conversations.CreateConversation,
+    conversations.UpdateConversation,
+    conversations.NameConversation,
+    messages.CreateMessage,
+    messages.UpdateMessage,
+    chat.SendMessage,
+    monitoring.CheckModel,
+    model_admin.SelectModel,
     projects.CreateProject,
     projects.UpdateProject,
     projects.AssociateConversation,
@@ -41,6 +60,8 @@ BODIES: Final[tuple[type[Payload], ...]] = (
     search.SearchDocuments,
     search.ReindexDocument,
 )
+#: What events carry, of which it knows nothing either.
+EVENTS: Final[tuple[type[Reply], ...]] = (chat.ChatChunk, orchestration.ChainProgress)
 
 _DESCRIPTION: Final = (
     "Jobs of many texts that go through phases, and single texts answered at once. Names are camelCase; the "
@@ -51,11 +72,18 @@ _DESCRIPTION: Final = (
 _TAGS: Final = {
     "batch": "Jobs: items that go through phases, without anybody waiting on a connection.",
     "orchestration": "One text, answered at once.",
-    "auth": "Who the engine takes the caller for.",
     "images": "Text out of images and PDFs.",
+    "conversations": "What a model is told before, and what was said.",
+    "messages": "What was said in conversations.",
+    "chat": "Something said in a conversation, and its answer.",
+    "export": "Conversations, as files.",
+    "usage": "What the caller used.",
+    "monitoring": "How the models are, and what they were asked.",
+    "models": "Which models there are, and which would fit.",
     "projects": "Projects: documents, and conversations about them.",
     "documents": "The documents of projects, found by what they mean.",
     "search": "Search over the passages of documents, and how much of them is indexed.",
+    "auth": "Who the engine takes the caller for.",
     "health": "How the engine is.",
 }
 #: What the gate before all operations refuses, and what any of them can come to.
@@ -141,7 +169,8 @@ def operation_id(route: APIRoute) -> str:
 
 def _components(schemas: dict[str, Any]) -> dict[str, Any]:
     _, bodies = models_json_schema([(body, "validation") for body in BODIES], ref_template=SCHEMAS)
-    schemas = {**schemas, **bodies["$defs"]}
+    _, events = models_json_schema([(event, "validation") for event in EVENTS], ref_template=SCHEMAS)
+    schemas = {**events["$defs"], **schemas, **bodies["$defs"]}
     for theirs in ("HTTPValidationError", "ValidationError"):  # FastAPI's own 422, which is never sent
         schemas.pop(theirs, None)
     for schema in schemas.values():

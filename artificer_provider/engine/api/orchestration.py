@@ -16,11 +16,15 @@ from artificer_provider.client.models.orchestration import (
     ChainExecutionRequest,
     ChainExecutionResult,
     ChainMessage,
+    ChainProgress,
     ProcessedText,
     ProcessText,
     RoutingAnalytics,
 )
 from artificer_provider.engine import orchestration
+from artificer_provider.engine.api.chat import MODEL_REFUSALS
+from artificer_provider.engine.api.conversations import NO_SUCH_CONVERSATION
+from artificer_provider.engine.api.events import EventStream, chain_events, gives_events
 from artificer_provider.engine.api.replies import (
     BODY_REFUSALS,
     QUERY_REFUSALS,
@@ -30,12 +34,12 @@ from artificer_provider.engine.api.replies import (
     takes,
 )
 from artificer_provider.engine.callers import By  # noqa: TC001 - as Response
-from artificer_provider.engine.errors import EngineError
 from artificer_provider.engine.gate import read_body
 from artificer_provider.engine.payloads import read_payload
 
 if TYPE_CHECKING:
     from artificer_provider.engine.answering.registry import Answerers
+    from artificer_provider.engine.chatting import Turns
     from artificer_provider.engine.retrieval import Retrieval
     from artificer_provider.engine.store import Store
 
@@ -51,11 +55,11 @@ class DecisionsPage(BaseModel):
     conversation_id: Annotated[str | None, Field(description="Only decisions in this conversation.")] = None
 
 
-def orchestration_api(store: Store, answerers: Answerers, retrieval: Retrieval) -> APIRouter:
+def orchestration_api(store: Store, answerers: Answerers, retrieval: Retrieval, turns: Turns) -> APIRouter:
     """Put the paths over a store."""
     api = APIRouter(prefix="/api/orchestration", tags=["orchestration"])
     _add_questions(api, store, answerers, retrieval)
-    _add_conversation(api)
+    _add_conversation(api, turns)
     _add_analytics(api, store)
     return api
 
@@ -96,24 +100,39 @@ def _add_questions(api: APIRouter, store: Store, answerers: Answerers, retrieval
         return json_reply(done)
 
 
-def _add_conversation(api: APIRouter) -> None:
+def _add_conversation(api: APIRouter, turns: Turns) -> None:
+    taken = takes(ChainChat, {"conversationId": "conv_1", "content": "Is the bridge open?"})
+    refused = refuses(BODY_REFUSALS, NO_SUCH_CONVERSATION)
+
     @api.post(
         "/chain-chat",
         summary="Put a message to a conversation",
-        description="This engine keeps no conversations: every one is unknown to it.",
+        description="As `sendMessage` does, and the analytics tell of it under the conversation's id. What "
+        "this engine does not judge (complexity, category, strategy) is left out.",
         responses={
             **gives(ChainMessage, "The answer in the conversation."),
-            **refuses(BODY_REFUSALS, {404: "There is no such conversation."}),
+            **refused,
+            **refuses(MODEL_REFUSALS),
         },
-        openapi_extra=takes(ChainChat),
+        openapi_extra=taken,
     )
-    async def chain_chat(request: Request) -> Response:
+    async def chain_chat(request: Request, caller: By) -> Response:
         asked = read_payload(await read_body(request), ChainChat)
-        raise EngineError(
-            404,
-            "not_found",
-            f"There is no conversation {asked.conversation_id!r}: this engine keeps no conversations.",
-        )
+        return json_reply(await orchestration.chain_chat(asked, turns, owner=caller.owner))
+
+    @api.post(
+        "/stream",
+        name="stream_chain",
+        summary="Put a message to a conversation, and hear how far it is",
+        description="As `chainChat` does. The last `progress` has the whole answer in `metadata.content`, "
+        "and as which message it was kept. Who hangs up leaves the answer to be finished and kept.",
+        responses={**gives_events(ChainProgress, "progress", "The steps that are taken."), **refused},
+        openapi_extra=taken,
+    )
+    async def stream_chain(request: Request, caller: By) -> Response:
+        asked = read_payload(await read_body(request), ChainChat)
+        work = await orchestration.begin_chain(asked, turns, owner=caller.owner)
+        return EventStream(chain_events(work))
 
 
 def _add_analytics(api: APIRouter, store: Store) -> None:
@@ -128,7 +147,10 @@ def _add_analytics(api: APIRouter, store: Store) -> None:
         },
     )
     async def get_routing_analytics(page: Annotated[DecisionsPage, Query()], caller: By) -> Response:
-        if page.conversation_id is not None:
-            return json_reply(orchestration.counted([]))  # it keeps no conversations: none was decided in one
-        find = partial(orchestration.analytics, limit=page.limit, owner=caller.owner)
+        find = partial(
+            orchestration.analytics,
+            limit=page.limit,
+            owner=caller.owner,
+            conversation_id=page.conversation_id,
+        )
         return json_reply(await store.read(find))

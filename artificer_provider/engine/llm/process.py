@@ -10,9 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from artificer_provider.engine.answering.base import AnswerError
+from artificer_provider.engine.answering.base import AnswerError, Price
 from artificer_provider.engine.answering.http import HttpCaller
-from artificer_provider.engine.answering.openai import LlmServer, PassThrough, Price
+from artificer_provider.engine.answering.openai import LlmServer, PassThrough
 from artificer_provider.engine.llm.weights import MODEL
 
 if TYPE_CHECKING:

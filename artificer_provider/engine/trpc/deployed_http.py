@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from artificer_provider.client.states import JobStatus
 from artificer_provider.engine import reads
 from artificer_provider.engine.trpc.envelope import iso
-from artificer_provider.engine.trpc.paths import PREFIX, called
+from artificer_provider.engine.trpc.paths import PREFIX, STREAMS, called
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -27,8 +27,8 @@ _PAGES = (*_HEALTH, "/openapi.json")
 
 
 def called_everywhere(path: str) -> str | None:
-    """Take every path for a procedure's but those of the pages (WIRE §10)."""
-    return None if path in _PAGES else called(path) or path.removeprefix("/")
+    """Take every path for a procedure's but those of the pages and the streams (WIRE §7, §10)."""
+    return None if path in _PAGES or path.startswith(STREAMS) else called(path) or path.removeprefix("/")
 
 
 class DeployedPages:

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from artificer_provider.engine.trpc import auth, batch, images, orchestration, projects, search, shapes
+from artificer_provider.engine.trpc import (
+    auth,
+    batch,
+    chat,
+    conversations,
+    export,
+    images,
+    messages,
+    monitoring,
+    orchestration,
+    projects,
+    search,
+    shapes,
+)
 
 if TYPE_CHECKING:
     from artificer_provider.engine.trpc.procedures import Procedure, Rooms
@@ -21,6 +34,11 @@ def procedures(rooms: Rooms, look: Look = shapes.as_it_is) -> dict[str, Procedur
         **auth.procedures(),
         **batch.procedures(rooms, look),
         **orchestration.procedures(rooms),
+        **conversations.procedures(rooms),
+        **messages.procedures(rooms),
+        **chat.procedures(rooms),
+        **export.procedures(rooms),
+        **monitoring.procedures(rooms),
         **projects.procedures(rooms),
         **search.procedures(rooms),
         **images.procedures(rooms),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from artificer_provider.engine.errors import UnknownError
 from artificer_provider.engine.key_refusals import UNAUTHORIZED
 from artificer_provider.engine.trpc.envelope import UNDEFINED, Fault, Value, dump
 
@@ -90,6 +91,8 @@ def translated(error: EngineError) -> RefusedError:
         # A deployed engine has the one sentence for all that is wrong with a key (WIRE §2).
         more = "" if error.code == UNAUTHORIZED else f" {error.message}"
         return RefusedError(code, f"{NO_KEY}{more}")
+    if isinstance(error, UnknownError):
+        return RefusedError(code, f"{error.noun.capitalize()} not found")
     return RefusedError(code, error.message)
 
 

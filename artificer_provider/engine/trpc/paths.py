@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 PREFIX = "/api/trpc/"
+#: Beside the procedures: events, with plain JSON bodies (WIRE §7).
+STREAMS = "/api/stream/"
 
 #: The routers a deployed engine has (WIRE §5). Not each is served here, but a call to one is a tRPC call.
 ROUTERS = frozenset(

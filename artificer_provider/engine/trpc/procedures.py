@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
+from artificer_provider.client.models._base import Payload
+from artificer_provider.engine.errors import invalid
+from artificer_provider.engine.payloads import unstorable
 from artificer_provider.engine.trpc.envelope import UNDEFINED, Undefined, Value
 from artificer_provider.engine.trpc.errors import refused_input
-from artificer_provider.engine.trpc.issues import issues, mistyped
+from artificer_provider.engine.trpc.issues import expected_at, issues, mistyped
 
 if TYPE_CHECKING:
     from artificer_provider.engine.answering.registry import Answerers
     from artificer_provider.engine.callers import Caller
+    from artificer_provider.engine.chatting import Turns
     from artificer_provider.engine.documents.bodies import DocumentField, Upload
     from artificer_provider.engine.documents.pool import Documents
     from artificer_provider.engine.indexing import Indexer
@@ -90,6 +94,7 @@ class Rooms:
     documents: Documents
     retrieval: Retrieval
     indexer: Indexer
+    turns: Turns
 
 
 def protected(answer: Answer) -> Answer:
@@ -106,7 +111,10 @@ def taking(model: type[M], act: Callable[[Caller, M], Awaitable[Value | Stream]]
     """Read a call's input as a model first, and refuse what does not fit."""
 
     async def answer(call: Call) -> Value | Stream:
-        return await act(call.caller, read_input(model, call))
+        asked = read_input(model, call)
+        if isinstance(asked, Payload) and (problems := list(unstorable(asked, call.body))):
+            raise invalid(problems)
+        return await act(call.caller, asked)
 
     return answer
 
@@ -118,7 +126,7 @@ def read_input(model: type[M], call: Call) -> M:
     :raises RefusedError: with every way in which it does not fit.
     """
     if call.value is UNDEFINED:
-        raise refused_input([mistyped("object", UNDEFINED)])
+        raise refused_input([mistyped(expected_at(model, ()), UNDEFINED)])
     try:
         return model.model_validate(call.value, strict=True)
     except ValidationError as error:

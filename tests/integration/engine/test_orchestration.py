@@ -152,12 +152,6 @@ def test_a_chain_without_a_language_model_is_told_what_it_needs(engine: Engine) 
     assert "language model" in error["message"]
 
 
-def test_a_conversation_is_unknown(engine: Engine) -> None:
-    body = {"content": "Hello", "conversationId": "conv_7"}
-    error = refused(engine.http.post("/api/orchestration/chain-chat", json=body), 404, "not_found")
-    assert "'conv_7'" in error["message"]
-
-
 def test_wrong_pages_are_refused_by_name(engine: Engine) -> None:
     for query, field in (("limit=0", "limit"), ("limit=101", "limit"), ("limt=1", "limt")):
         error = refused(engine.http.get(f"/api/orchestration/analytics?{query}"), 422, "validation_error")

@@ -77,6 +77,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "executeQuery": {"query": "A text.", "taskType": "extract", "projectId": "{project_id}"},
     "chainChat": {"conversationId": "{conversation_id}", "content": "Hello."},
     "sendMessage": {"conversationId": "{conversation_id}", "content": "Hello."},
+    "streamMessage": {"conversationId": "{conversation_id}", "content": "Hello."},
+    "streamChain": {"conversationId": "{conversation_id}", "content": "Hello."},
     "searchDocuments": {"projectId": "{project_id}", "query": "bridge"},
     "reindexDocument": {"documentId": "{document_id}"},
 }

@@ -23,14 +23,14 @@ def test_no_request_makes_the_engine_fail_or_say_what_its_document_does_not(
     engine: Engine, tmp_path: Path
 ) -> None:
     told = attack(engine, tmp_path, "--exclude-tag", "orchestration")
-    assert "Tested: 42" in told
+    assert "Tested: 66" in told
 
 
 def test_nor_where_a_language_model_answers(llm_engine: Engine, tmp_path: Path) -> None:
     # Their replies lead nowhere: there are no links to follow.
     phases = ("--phases", "examples,coverage,fuzzing")
     told = attack(llm_engine, tmp_path, "--include-tag", "orchestration", *phases)
-    assert "Tested: 4" in told
+    assert "Tested: 5" in told
     assert llm_engine.http.get("/api/orchestration/analytics").json()["summary"]["successful"] > 0
 
 

@@ -192,10 +192,11 @@ def test_text_that_no_model_answers_is_a_bad_gateway(llm_engine: Engine, model_s
     assert "400" in error["message"]
 
 
-def test_conversations_are_said_not_to_be_here(engine: Engine) -> None:
+def test_what_is_not_there_is_told_in_the_deployed_words(engine: Engine) -> None:
     trpc = Trpc(engine.http)
     chat = trpc.post("orchestration.chainChat", {"content": "Hello", "conversationId": "c1"})
     assert error_of(chat)["message"] == "Conversation not found"
+    assert error_of(trpc.post("messages.delete", "m1"))["message"] == "Message not found"
 
 
 @BOTH_ADDRESSES

@@ -9,7 +9,22 @@ import openapi
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from artificer_provider.client.models import auth, batch, health, images, orchestration, projects, search
+from artificer_provider.client.models import (
+    auth,
+    batch,
+    chat,
+    conversations,
+    export,
+    health,
+    images,
+    messages,
+    model_admin,
+    monitoring,
+    orchestration,
+    projects,
+    search,
+    usage,
+)
 from artificer_provider.client.models._base import Payload, Reply, wire_name
 
 if TYPE_CHECKING:
@@ -44,7 +59,25 @@ def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
     assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
 
 
-@pytest.mark.parametrize("module", [auth, batch, orchestration, images, health, projects, search])
+@pytest.mark.parametrize(
+    "module",
+    [
+        auth,
+        batch,
+        orchestration,
+        images,
+        health,
+        projects,
+        search,
+        conversations,
+        messages,
+        chat,
+        export,
+        usage,
+        monitoring,
+        model_admin,
+    ],
+)
 def test_every_field_of_every_model_stands_in_the_document_under_its_wire_name(
     document: dict[str, Any], module: ModuleType
 ) -> None:
@@ -76,7 +109,7 @@ def test_every_operation_says_who_it_is_and_how_it_refuses(document: dict[str, A
             assert "X-Request-Id" in told["headers"]
             if status >= "4":
                 assert told["content"] == REFUSAL
-    assert len(seen) == 46
+    assert len(seen) == 71
 
 
 def test_parameters_are_camel_case_and_described(document: dict[str, Any]) -> None:

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from artificer_provider.engine.answering.base import Price
 from artificer_provider.engine.answering.models_file import ModelsError, read_models
-from artificer_provider.engine.answering.openai import LlmServer, Price
+from artificer_provider.engine.answering.openai import LlmServer
 from artificer_provider.engine.answering.registry import Answerers
 
 if TYPE_CHECKING:
