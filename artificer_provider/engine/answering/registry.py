@@ -74,9 +74,11 @@ class Answerers:
         self.embedder = Embedder(sentences, self._pool) if sentences else None
         kinds: list[Likeness] = [*([sentences] if sentences else []), TfIdf()]
         found = [Extractive(kind, self._pool) for kind in kinds]
-        small = [SmolLm(small_model)] if small_model else []
-        ours = {kind.model: kind for kind in [*found, *small]}
-        self._here: Mapping[str, Extractive | SmolLm] = {"extractive": found[0], **ours}
+        here: list[Extractive | SmolLm] = [*found, *([SmolLm(small_model)] if small_model else [])]
+        self._here: Mapping[str, Extractive | SmolLm] = {
+            "extractive": found[0],
+            **{model.model: model for model in here},
+        }
         everywhere = [*servers, *([any_model] if any_model else [])]
         check_together(everywhere, list(self._here))
         self._servers = [PassThrough(server) for server in servers]

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ValidationError
 
 from artificer_provider.engine.answering.base import Answer, AnswerError, Offer, Price, Score
-from artificer_provider.engine.answering.extractive import PROVIDER
 from artificer_provider.engine.answering.health import Watch
 from artificer_provider.engine.answering.http import NoReplyError, NotSentError
 from artificer_provider.engine.answering.openai import ANSWER_TIMEOUT
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from artificer_provider.engine.llm.process import Served
 
 CLASSIFY = "classify"
+PROVIDER = "smollm"
 _LABEL_TOKENS = 32
 
 
