@@ -7,10 +7,22 @@ import re
 from pathlib import Path
 
 
-def children(pid: int) -> list[int]:
-    """Name the children of a process, whichever of its threads made them."""
+def children(pid: int, words: str = "") -> list[int]:
+    """
+    Name the children of a process, whichever of its threads made them.
+
+    :param words: what their commands hold: the tests' own process has engines for children too.
+    """
     tasks = Path(f"/proc/{pid}/task").iterdir()
-    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    found = [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    return [child for child in found if words in _command(child)]
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return ""
 
 
 def is_alive(pid: int) -> bool:

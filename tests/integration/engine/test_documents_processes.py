@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from support.engine import Engine
 
 pytestmark = pytest.mark.skipif(not processes.has_proc(), reason="reads /proc")
+READER = "engine.documents.worker"
 RECOGNISE = Options(ocr=Ocr.ALWAYS)
 TEXT = pdfs.text_pdf("The quick brown fox.")
 
@@ -40,7 +41,7 @@ async def reading(tmp_path: Path) -> AsyncIterator[Documents]:
     readers.open()
     yield readers
     await readers.close()
-    assert processes.children(os.getpid()) == []
+    assert processes.children(os.getpid(), READER) == []
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def slow() -> bytes:
 
 async def the_reader() -> int:
     """Wait for the one reader of this process to be there, and name it."""
-    while not (found := processes.children(os.getpid())):
+    while not (found := processes.children(os.getpid(), READER)):
         await asyncio.sleep(0.01)
     return found[0]
 

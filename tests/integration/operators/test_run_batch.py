@@ -307,7 +307,7 @@ def test_a_wrong_key_fails_the_task_for_good_and_says_where_the_right_one_goes(
         fields = {"conn_type": "artificer", "host": locked.url, "password": "wr0ng-key"}
         monkeypatch.setenv("AIRFLOW_CONN_ARTIFICER_DEFAULT", json.dumps(fields))
         with pytest.raises(
-            AirflowFailException, match=r"asks for its key.*the connection's password"
+            AirflowFailException, match=r"does not know this key.*the connection's password"
         ) as caught:
             operator(tmp_path).execute(context(store))
         assert "wr0ng-key" not in str(caught.value)

@@ -364,7 +364,7 @@ def test_silence_is_over_after_its_time(
 ) -> None:
     from artificer_provider.client.resources import chat
 
-    monkeypatch.setattr(chat, "SILENCE", 0.3)
+    monkeypatch.setattr(chat, "ANSWER_TIMEOUT", 0.3)
     gone = threading.Event()
 
     def pieces() -> Iterator[bytes]:
