@@ -1,16 +1,11 @@
-"""Who a run is, and what would be billed for it."""
+"""Who a run is, and how its jobs are known."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from artificer_provider.client.limits import MAX_NAME_CHARS
-
-if TYPE_CHECKING:
-    from artificer_provider.batch.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +28,33 @@ class RunKey:
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def fingerprint(plan: Plan) -> str:
-    """Hash what would be billed: items, phases and options, not the name."""
-    digest = hashlib.sha256()
-    for part in (*plan.items, *plan.phases, plan.options):
-        digest.update(json.dumps(part.to_wire(), sort_keys=True, separators=(",", ":")).encode())
-        digest.update(b"\0")
-    return digest.hexdigest()
-
-
-def job_mark(run: RunKey, plan_fingerprint: str, generation: int) -> str:
+@dataclass(frozen=True, slots=True)
+class JobKey:
     """
-    Identify a job, whichever try asks for it.
+    One job of a run, whichever try asks for it.
 
-    :param generation: how many jobs of this run were given up before.
+    :param fingerprint: of what would be billed.
+    :param generation: how many jobs in its place were given up before they ran.
+    :param round: how often what failed has been done over.
+    :param shard: which part of the run it is, of ``shards``.
     """
-    return f"af-{run.digest()[:16]}-{plan_fingerprint[:8]}-g{generation}-r0-s0/1"
 
+    run: RunKey
+    fingerprint: str
+    generation: int
+    round: int
+    shard: int
+    shards: int
 
-def job_name(name: str, mark: str) -> str:
-    """Name a job so that people know it and a later try finds it: the user's name, cut, and the mark."""
-    own = name[: MAX_NAME_CHARS - len(mark) - 1].rstrip()
-    return f"{own} {mark}" if own else mark
+    @property
+    def mark(self) -> str:
+        """What its name ends with, and what it is made once under."""
+        return (
+            f"af-{self.run.digest()[:16]}-{self.fingerprint[:8]}-g{self.generation}-r{self.round}"
+            f"-s{self.shard}/{self.shards}"
+        )
+
+    def name(self, own: str) -> str:
+        """Name it so that people know it and a later try finds it: the user's name, cut, and the mark."""
+        own = own[: MAX_NAME_CHARS - len(self.mark) - 1].rstrip()
+        return f"{own} {self.mark}" if own else self.mark

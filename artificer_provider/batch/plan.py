@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self, cast
 
@@ -101,35 +101,33 @@ class Options(_Wire):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What one job is asked to do."""
+class Work:
+    """What is done to every item."""
 
-    items: tuple[Item, ...]
     phases: tuple[Phase, ...]
     options: Options
 
 
-def read_items(values: Iterable[object]) -> tuple[Item, ...]:
+def checked_item(item: Item, where: str) -> Item:
     """
-    Read items: strings, or mappings of ``input`` and ``metadata``.
+    Refuse an item that no engine takes.
 
-    :raises ConfigurationError: naming the first item that no engine takes.
+    :param where: its place, for the message: ``items[3]``.
+    :raises ConfigurationError: naming the place.
+    """
+    if problem := _input_problem(item.input):
+        raise ConfigurationError(f"{where}: {problem}")
+    return item
+
+
+def refuse_one_value(values: object, name: str) -> None:
+    """
+    Refuse a text or a mapping where a list is meant: each of its letters would be an item.
+
+    :raises ConfigurationError: then.
     """
     if isinstance(values, str | Mapping):
-        raise ConfigurationError("items is one value, not a list of them: put it in brackets.")
-    items: list[Item] = []
-    for index, value in enumerate(values):
-        item = Item(value) if isinstance(value, str) else Item.read(value, f"items[{index}]")
-        if problem := _input_problem(item.input):
-            raise ConfigurationError(f"items[{index}]: {problem}")
-        items.append(item)
-    if not items:
-        raise ConfigurationError("There are no items: a batch job needs at least one.")
-    if len(items) > limits.MAX_ITEMS:
-        raise ConfigurationError(
-            f"There are {len(items):,} items; one job takes at most {limits.MAX_ITEMS:,}."
-        )
-    return tuple(items)
+        raise ConfigurationError(f"{name} is one value, not a list of them: put it in brackets.")
 
 
 def read_phases(values: Sequence[object]) -> tuple[Phase, ...]:
@@ -138,8 +136,7 @@ def read_phases(values: Sequence[object]) -> tuple[Phase, ...]:
 
     :raises ConfigurationError: naming the phase and the key.
     """
-    if isinstance(values, str | Mapping):
-        raise ConfigurationError("phases is one value, not a list of them: put it in brackets.")
+    refuse_one_value(values, "phases")
     if not values:
         raise ConfigurationError("There are no phases: a batch job needs at least one.")
     if len(values) > limits.MAX_PHASES:

@@ -9,17 +9,21 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from artificer_provider.batch.plan import as_mapping
 from artificer_provider.client.errors import NotFoundError
+from artificer_provider.client.states import JobStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from artificer_provider.batch.plan import Json
     from artificer_provider.client.errors import ArtificerError
-    from artificer_provider.client.states import JobStatus
 
 #: Airflow can mark a task failed whose trigger fires right after the deferral (apache/airflow#66374).
 FIRST_LOOK = 5.0
 #: How long an engine may be out of reach before a watch ends (seconds).
 MAX_UNREACHABLE = 3600.0
 MAX_BACK_OFF = 60.0
+#: How long a job that ended may wait for a worker while others of its run go on (seconds).
+MAX_UNATTENDED = 60.0
 
 
 class Reason(StrEnum):
@@ -30,6 +34,9 @@ class Reason(StrEnum):
     GONE = "gone"  #: the engine has no such job
     REFUSED = "refused"  #: the engine does not let us look, and waiting will not change that
     UNREACHABLE = "unreachable"  #: no usable reply for too long; the job may still run
+    STALLED = "stalled"  #: it runs and nothing changes: nothing restarts a job whose engine died (WIRE §6.12)
+    BUDGET = "budget"  #: it cost more than it may; the jobs go on until they are cancelled
+    UNPRICED = "unpriced"  #: the engine does not say what it costs, and it is to be watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +106,11 @@ class Job(Protocol):
         """How many items there are."""
         ...
 
+    @property
+    def cost_incurred(self) -> float | None:
+        """What it cost until now, in US dollars."""
+        ...
+
 
 class Watch:
     """
@@ -107,12 +119,18 @@ class Watch:
     :param job_id: the job.
     :param poll_interval: seconds between two looks; a tenth more or less, so that many tasks spread out.
     :param deadline: seconds since the epoch after which the watch ends; None for never.
+    :param max_stalled: seconds that a job may run without any change; None for any number.
     """
 
-    def __init__(self, job_id: str, *, poll_interval: float, deadline: float | None) -> None:
+    def __init__(
+        self, job_id: str, *, poll_interval: float, deadline: float | None, max_stalled: float | None = None
+    ) -> None:
         self.job_id = job_id
         self.poll_interval = poll_interval
         self.deadline = deadline
+        self.max_stalled = max_stalled
+        self._seen: tuple[object, ...] | None = None
+        self._seen_since = 0.0
         self._status: JobStatus | None = None
         self._unreachable_since: float | None = None
         self._failures = 0
@@ -127,7 +145,23 @@ class Watch:
         self._status = job.status
         if job.status.is_terminal:
             return Wake(Reason.ENDED, self.job_id, job.status)
+        if self.is_stalled(job, now):
+            return Wake(Reason.STALLED, self.job_id, job.status, self._stalled_sentence(job, now))
         return self._wait(self.poll_interval, now)
+
+    def is_stalled(self, job: Job, now: float) -> bool:
+        """Tell whether a job runs and has not changed for too long."""
+        seen = (job.status, job.current_phase, job.completed_items, job.failed_items, job.cost_incurred)
+        if seen != self._seen:
+            self._seen, self._seen_since = seen, now
+        runs = job.status is JobStatus.RUNNING
+        return runs and self.max_stalled is not None and now - self._seen_since >= self.max_stalled
+
+    def _stalled_sentence(self, job: Job, now: float) -> str:
+        return (
+            f"Job {self.job_id} is RUNNING and has not changed for {now - self._seen_since:.0f} s, at "
+            f"{job.completed_items + job.failed_items} of {job.total_items} items: its engine may have died."
+        )
 
     def on_error(self, error: ArtificerError, now: float) -> float | Wake:
         """Decide after a look that failed. What may pass by itself never ends a watch before its time."""
@@ -149,6 +183,115 @@ class Watch:
 
     def _cut(self, seconds: float, now: float) -> float:
         return seconds if self.deadline is None else max(0.0, min(seconds, self.deadline - now))
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """
+    What several jobs of one run are watched for.
+
+    :param slots: how many may run at once.
+    :param more: whether something waits for a slot.
+    :param cost_left: US dollars that the jobs under watch may cost; None for any.
+    """
+
+    poll_interval: float
+    deadline: float | None = None
+    max_stalled: float | None = None
+    slots: int = 1
+    more: bool = False
+    cost_left: float | None = None
+
+
+class Fleet:
+    """
+    The watch over the jobs of one run.
+
+    Told what a look at each of them brought, it says how many seconds to wait, or what to wake for: when all
+    have ended, when enough have that the run should go on, or when it is over for another reason.
+
+    :param job_ids: the jobs.
+    """
+
+    def __init__(self, job_ids: Iterable[str], terms: Terms) -> None:
+        self._terms = terms
+        self._watches = {
+            job_id: Watch(
+                job_id,
+                poll_interval=terms.poll_interval,
+                deadline=terms.deadline,
+                max_stalled=terms.max_stalled,
+            )
+            for job_id in job_ids
+        }
+        self._last: dict[str, float | Wake] = {}
+        self._costs: dict[str, float] = {}
+        self._unpriced: str | None = None
+        self._first_end: float | None = None
+
+    @property
+    def open(self) -> list[str]:
+        """The jobs that are still to be looked at."""
+        return [job_id for job_id in self._watches if not _has_ended(self._last.get(job_id))]
+
+    def first_wait(self, now: float) -> float:
+        """Say how long to wait before the first look of a trigger."""
+        return max((watch.first_wait(now) for watch in self._watches.values()), default=0.0)
+
+    def on_job(self, job_id: str, job: Job, now: float) -> None:
+        """Take note of a look that showed a job."""
+        self._last[job_id] = self._watches[job_id].on_job(job, now)
+        if job.cost_incurred is not None:
+            self._costs[job_id] = job.cost_incurred
+        elif job.completed_items:
+            self._unpriced = job_id
+        if _has_ended(self._last[job_id]) and self._first_end is None:
+            self._first_end = now
+
+    def on_error(self, job_id: str, error: ArtificerError, now: float) -> None:
+        """Take note of a look that failed."""
+        self._last[job_id] = self._watches[job_id].on_error(error, now)
+
+    def decide(self, now: float) -> float | Wake:
+        """Decide after a look at each that is open."""
+        wakes = [last for last in self._last.values() if isinstance(last, Wake)]
+        for wake in wakes:
+            if wake.reason is not Reason.ENDED:
+                return wake
+        if (over := self._over_budget()) is not None:
+            return over
+        if len(wakes) == len(self._watches) or self._enough(len(wakes), now):
+            return wakes[0]
+        waits = [last for last in self._last.values() if not isinstance(last, Wake)]
+        return min(waits, default=self._terms.poll_interval)
+
+    def _over_budget(self) -> Wake | None:
+        left = self._terms.cost_left
+        if left is None:
+            return None
+        if self._unpriced is not None:
+            return Wake(
+                Reason.UNPRICED,
+                self._unpriced,
+                message=f"The engine does not say what job {self._unpriced} costs.",
+            )
+        if sum(self._costs.values()) > left:
+            dearest = max(self._costs, key=self._costs.__getitem__)
+            return Wake(
+                Reason.BUDGET, dearest, message=f"The jobs cost ${sum(self._costs.values()):.4f} already."
+            )
+        return None
+
+    def _enough(self, ended: int, now: float) -> bool:
+        """Tell whether a worker is worth it: half of the slots are free, or a job has waited long enough."""
+        if not ended or self._first_end is None:
+            return False
+        half = 2 * ended >= self._terms.slots and self._terms.more
+        return half or now - self._first_end >= MAX_UNATTENDED
+
+
+def _has_ended(last: float | Wake | None) -> bool:
+    return isinstance(last, Wake) and last.reason is Reason.ENDED
 
 
 class Progress:

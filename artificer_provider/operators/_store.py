@@ -1,50 +1,67 @@
-"""Where a run's record is kept: Airflow's task state store, or the try itself where Airflow has none."""
+"""Where a run's records are kept: Airflow's task state store, or the try itself where Airflow has none."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from artificer_provider.batch.submit import RunRecord
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
     from airflow.sdk.execution_time.context import TaskStateStoreAccessor
 
-    from artificer_provider.operators._submit import RunStore
+    from artificer_provider.batch.plan import Json
 
-_KEY = "artificer_run"  # never to be renamed: a try under way finds its job by it
+
+class RunStore(Protocol):
+    """Where records outlive the try that wrote them."""
+
+    @property
+    def outlives_a_try(self) -> bool:
+        """Whether what a try wrote is there for the next."""
+        ...
+
+    def get(self, key: str) -> object:
+        """Read what earlier tries wrote; None where nothing was."""
+        ...
+
+    def set(self, key: str, value: dict[str, Json]) -> None:
+        """Write it; raise when this try is no longer the task's, which must stop it at once."""
+        ...
 
 
 class TaskStateStore:
     """Airflow's own store (3.3 and later), kept for ever. It refuses a try that was superseded."""
 
+    outlives_a_try = True
+
     def __init__(self, accessor: TaskStateStoreAccessor) -> None:
         self._accessor = accessor
 
-    def get(self) -> RunRecord | None:
+    def get(self, key: str) -> object:
         """Read what earlier tries wrote."""
-        return RunRecord.from_json(self._accessor.get(_KEY))
+        return self._accessor.get(key)
 
-    def set(self, record: RunRecord) -> None:
+    def set(self, key: str, value: dict[str, Json]) -> None:
         """Write it."""
         from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
-        self._accessor.set(_KEY, record.to_json(), retention=NEVER_EXPIRE)
+        self._accessor.set(key, value, retention=NEVER_EXPIRE)
 
 
 class TryStore:
-    """The memory of one try, below Airflow 3.3: there the idempotency key alone finds an earlier job."""
+    """The memory of one try, below Airflow 3.3: there names and idempotency keys find an earlier job."""
+
+    outlives_a_try = False
 
     def __init__(self) -> None:
-        self._record: RunRecord | None = None
+        self._values: dict[str, dict[str, Json]] = {}
 
-    def get(self) -> RunRecord | None:
+    def get(self, key: str) -> object:
         """Read what this try wrote."""
-        return self._record
+        return self._values.get(key)
 
-    def set(self, record: RunRecord) -> None:
+    def set(self, key: str, value: dict[str, Json]) -> None:
         """Keep it."""
-        self._record = record
+        self._values[key] = value
 
 
 def run_store(context: Context) -> RunStore:

@@ -1,14 +1,13 @@
-"""Carries out the steps that bring a job to run, and writes down each before it is made."""
+"""Carries out the steps that bring one shard's job to run, and writes down each before it is made."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from artificer_provider.batch.identity import RunKey, fingerprint, job_mark, job_name
-from artificer_provider.batch.submit import RunRecord, Step, first_step, next_step
+from artificer_provider.batch.layout import fingerprint_of
+from artificer_provider.batch.submit import Step, adopted, next_step
 from artificer_provider.client.errors import (
     IDEMPOTENCY_KEY,
     ConflictError,
@@ -16,35 +15,30 @@ from artificer_provider.client.errors import (
     NotFoundError,
     ReplyError,
 )
+from artificer_provider.client.states import JobStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow.sdk.types import Logger
 
-    from artificer_provider.batch.plan import Plan
+    from artificer_provider.batch.plan import Item, Work
+    from artificer_provider.batch.record import ShardRecord
     from artificer_provider.client import Artificer
-    from artificer_provider.client.states import JobStatus
+    from artificer_provider.client.models.batch import BatchJob
+    from artificer_provider.operators._ledger import Ledger
 
 _LOOK_AGAIN = 5.0
-
-
-class RunStore(Protocol):
-    """Where a run's record outlives the try that wrote it."""
-
-    def get(self) -> RunRecord | None:
-        """Read what earlier tries wrote."""
-        ...
-
-    def set(self, record: RunRecord) -> None:
-        """Write it; raise when this try is no longer the task's, which must stop it at once."""
-        ...
+#: Jobs that are gone through for one that an earlier try made and did not write down.
+_LOOKED_THROUGH = 1_000
 
 
 class Submission:
     """
-    One try's way to a job that runs.
+    One try's way to a shard's job that runs.
 
-    :param client: talks to the engine of the connection ``conn_id``.
-    :param plan: what the job is asked to do.
+    :param number: the shard.
+    :param items: reads what its job is made of.
     :param name: the user's name for the job.
     """
 
@@ -52,100 +46,81 @@ class Submission:
         self,
         *,
         client: Artificer,
-        store: RunStore,
-        run: RunKey,
-        plan: Plan,
+        ledger: Ledger,
+        number: int,
+        items: Callable[[], list[Item]],
+        work: Work,
         name: str,
-        conn_id: str,
         log: Logger,
     ) -> None:
         self._client = client
-        self._store = store
-        self._run = run
-        self._plan = plan
+        self._ledger = ledger
+        self._number = number
+        self._items = items
+        self._work = work
         self._name = name
-        self._conn_id = conn_id
         self._log = log
-        self._fingerprint = fingerprint(plan)
-        self._stored = store.get()
-        self._record = self._stored or RunRecord(conn_id, self._fingerprint)
 
-    def kept(self) -> str:
-        """Say what is there by now, for the message of an error."""
-        job_id = self._record.job_id
-        if job_id is None:
-            return "No job was started by this run."
-        if self._record.start_sent_at is None:
-            return f"Job {job_id} is there and was not started."
-        return f"Job {job_id} is there; its start was sent, and is not sent again."
+    @property
+    def _record(self) -> ShardRecord:
+        return self._ledger.shards[self._number]
 
-    def bring_to_run(self) -> RunRecord:
+    def bring_to_run(self) -> None:
         """
-        Make sure that the job runs, or ran, and return what is known of it.
+        Make sure that the job runs, or ran.
 
         :raises ArtificerError: when the engine cannot be asked, or refuses.
         """
-        step = first_step(self._stored, self._fingerprint)
+        step = self._next(self._create_or_find())
         while step is not Step.WATCH:
             step = self._take(step)
-        return self._record
 
     def _take(self, step: Step) -> Step:
-        steps = {
-            Step.RECORD_INTENT: self._intend,
-            Step.CREATE: self._create_or_find,
-            Step.RECORD_START: self._start,
-            Step.WAIT_FOR_START: self._wait_for_start,
-            Step.FENCE: self._fence,
-            Step.RENEW: self._renew,
-            Step.CANCEL_AND_RENEW: self._cancel_changed,
-        }
-        return steps[step]()
-
-    def _intend(self) -> Step:
-        self._write(self._record)
-        return Step.CREATE
-
-    def _create_or_find(self) -> Step:
-        return self._next(self._create() if self._record.job_id is None else self._status())
-
-    def _wait_for_start(self) -> Step:
-        time.sleep(_LOOK_AGAIN)
-        return self._next(self._status())
-
-    def _renew(self) -> Step:
-        renewed = self._record.next_generation()
-        self._record = replace(renewed, conn_id=self._conn_id, fingerprint=self._fingerprint)
-        return Step.RECORD_INTENT
+        if step is Step.RECORD_START:
+            return self._start()
+        if step is Step.FENCE:
+            return self._fence()
+        if step is Step.WAIT_FOR_START:
+            time.sleep(_LOOK_AGAIN)
+            return self._next(self._status())
+        self._write(self._record.renewed())
+        return self._next(self._create_or_find())
 
     def _next(self, status: JobStatus | None) -> Step:
         return next_step(self._record, status, time.time())
 
-    def _write(self, record: RunRecord) -> None:
-        self._store.set(record)
-        self._record = record
+    def _write(self, record: ShardRecord) -> None:
+        self._ledger.note_shard(self._number, record)
 
-    def _create(self) -> JobStatus | None:
-        mark = job_mark(self._run, self._fingerprint, self._record.generation)
-        create = partial(
-            self._client.batch.create,
-            job_name(self._name, mark),
-            [item.to_wire() for item in self._plan.items],
-            [phase.to_wire() for phase in self._plan.phases],
-            options={**self._plan.options.to_wire(), "auto_start": False},
-        )
+    def _create_or_find(self) -> JobStatus | None:
+        if self._record.job_id is not None:
+            return self._status()
+        # The intent of an earlier try that died: it may have made the job, and not written it down.
+        intended = self._record.fingerprint is not None or self._ledger.may_have_forgotten
+        items = self._items()
+        if self._record.fingerprint is None:
+            self._write(replace(self._record, fingerprint=fingerprint_of(items, self._work)))
+        return self._create(items, intended=intended)
+
+    def _create(self, items: list[Item], *, intended: bool) -> JobStatus | None:
+        key = self._ledger.key(self._number, self._record.fingerprint or "")
+        phases = [phase.to_wire() for phase in self._work.phases]
+        options = {**self._work.options.to_wire(), "auto_start": False}
+        wires = [item.to_wire() for item in items]
+        name = key.name(self._name)
         try:
-            job = create(idempotency_key=mark)
+            job = self._client.batch.create(name, wires, phases, options=options, idempotency_key=key.mark)
         except NotCarriedError as missing:
             if missing.fields != (IDEMPOTENCY_KEY,):
                 raise
-            # A deployed engine knows no keys. A reply that is lost leaves a job that nobody starts.
-            job = create()
+            # A deployed engine knows no keys: an earlier job is known by its name alone.
+            found = self._found(key.mark, len(items)) if intended else None
+            job = found or self._client.batch.create(name, wires, phases, options=options)
         except NotFoundError:  # 410: the job of this key was there, and was deleted
             return None
-        if job.total_items != len(self._plan.items):
+        if job.total_items != len(items):
             raise ReplyError(
-                f"Job {job.id} has {job.total_items} items; {len(self._plan.items)} were sent; not started.",
+                f"Job {job.id} has {job.total_items} items; {len(items)} were sent; not started.",
                 job_id=job.id,
             )
         self._write(replace(self._record, job_id=job.id))
@@ -153,6 +128,29 @@ class Submission:
         status = self._client.batch.get(job.id).status
         self._log.info("Job %s is %s, with %d items.", job.id, status, job.total_items)
         return status
+
+    def _found(self, mark: str, items: int) -> BatchJob | None:
+        """Look for jobs that an earlier try made, and clear away those that were never started."""
+        named: list[BatchJob] = []
+        for looked, job in enumerate(self._client.batch.iter_jobs(), start=1):
+            if job.name.endswith(mark):
+                named.append(job)
+            if looked == _LOOKED_THROUGH:
+                break
+        return adopted([left for job in named if (left := self._left_of(job)) is not None], items)
+
+    def _left_of(self, job: BatchJob) -> BatchJob | None:
+        """Delete a job that was not started; one that runs after all, or ran, is left and given back."""
+        if job.status is not JobStatus.PENDING:
+            return job
+        try:
+            self._client.batch.delete(job.id)
+        except ConflictError:
+            return self._client.batch.get(job.id)
+        except NotFoundError:
+            return None
+        self._log.info("Deleted job %s, which an earlier try had made and not written down.", job.id)
+        return None
 
     def _status(self) -> JobStatus | None:
         try:
@@ -181,15 +179,4 @@ class Submission:
         except NotFoundError:
             pass
         self._log.warning("The start of job %s never arrived; the job is deleted.", self._record.job_id)
-        return Step.RENEW
-
-    def _cancel_changed(self) -> Step:
-        """End the job of an earlier try whose input has changed since: its answers are worth nothing now."""
-        self._write(self._record)  # refused to a try that was superseded
-        job_id = self._record.job_id or ""
-        try:
-            job = self._client.batch.cancel(job_id)
-        except (ConflictError, NotFoundError):
-            return Step.RENEW
-        self._log.warning("The input changed since an earlier try: its job %s is %s.", job_id, job.status)
         return Step.RENEW

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowException, BaseSensorOperator, conf
 
-from artificer_provider.batch.watch import Reason, Wake, Watch
+from artificer_provider.batch.watch import Reason, Terms, Wake, Watch
 from artificer_provider.client.errors import ArtificerError
 from artificer_provider.client.states import JobStatus
 from artificer_provider.hooks.artificer import ArtificerHook
@@ -53,8 +53,10 @@ class ArtificerBatchSensor(BaseSensorOperator):
             super().execute(context)
         elif not self.poke(context):
             self.defer(
-                trigger=ArtificerBatchTrigger(
-                    self.artificer_conn_id, self.job_id, self.poke_interval, time.time() + self.timeout
+                trigger=ArtificerBatchTrigger.of(
+                    self.artificer_conn_id,
+                    [self.job_id],
+                    Terms(self.poke_interval, deadline=time.time() + self.timeout),
                 ),
                 method_name="execute_complete",
             )

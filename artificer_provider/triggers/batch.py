@@ -1,18 +1,19 @@
-"""The trigger: watches a batch job from the triggerer, and wakes the task once."""
+"""The trigger: watches a run's batch jobs from the triggerer, and wakes the task once."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Self
 
-from artificer_provider.batch.watch import Progress, Wake, Watch
+from artificer_provider.batch.watch import Fleet, Progress, Terms, Wake
 from artificer_provider.client.errors import ArtificerError
 from artificer_provider.hooks.artificer import ArtificerHook
 from artificer_provider.triggers._airflow import BaseTrigger, TriggerEvent, task_state
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
@@ -27,32 +28,51 @@ _ENDING: set[asyncio.Task[None]] = set()
 
 class ArtificerBatchTrigger(BaseTrigger):
     """
-    Watch a batch job until the engine is done with it, or our time is over.
+    Watch the batch jobs of one run until a worker is worth it, or our time is over.
 
     It creates, starts and lands nothing: two triggerers can be alive at once.
 
     :param artificer_conn_id: the connection.
-    :param job_id: the job.
+    :param job_id: the one job, as releases before 2 of these arguments wrote it.
     :param poll_interval: seconds between two looks.
     :param deadline: seconds since the epoch after which the watch ends; None for never.
+    :param job_ids: the jobs.
+    :param max_stalled: seconds that a job may run without any change; None for any number.
+    :param slots: how many jobs may run at once.
+    :param more: whether something waits for a slot: then it wakes when half of them are free.
+    :param cost_left: US dollars that the jobs may cost; None for any.
     :param version: of these arguments, for a trigger that an older release wrote.
     """
 
     def __init__(
         self,
         artificer_conn_id: str,
-        job_id: str,
-        poll_interval: float,
+        *,
+        job_id: str | None = None,
+        poll_interval: float = 10.0,
         deadline: float | None = None,
+        job_ids: Sequence[str] = (),
+        max_stalled: float | None = None,
+        slots: int = 1,
+        more: bool = False,
+        cost_left: float | None = None,
         version: int = 1,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # Airflow's base has no types
         self.artificer_conn_id = artificer_conn_id
-        self.job_id = job_id
-        self.poll_interval = poll_interval
-        self.deadline = deadline
+        self.job_ids = [*job_ids] if job_id is None else [job_id]
+        self.terms = Terms(poll_interval, deadline, max_stalled, slots, more, cost_left)
         self.version = version
         self._fired = False
+
+    @classmethod
+    def of(cls, artificer_conn_id: str, job_ids: Sequence[str], terms: Terms) -> Self:
+        """
+        Make a trigger that watches for these terms.
+
+        :param job_ids: the jobs.
+        """
+        return cls(artificer_conn_id, job_ids=job_ids, **asdict(terms))
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Write what another process needs to go on watching."""
@@ -60,10 +80,9 @@ class ArtificerBatchTrigger(BaseTrigger):
             "artificer_provider.triggers.batch.ArtificerBatchTrigger",
             {
                 "artificer_conn_id": self.artificer_conn_id,
-                "job_id": self.job_id,
-                "poll_interval": self.poll_interval,
-                "deadline": self.deadline,
-                "version": self.version,
+                "job_ids": self.job_ids,
+                **asdict(self.terms),
+                "version": 2,
             },
         )
 
@@ -75,49 +94,57 @@ class ArtificerBatchTrigger(BaseTrigger):
 
     async def on_kill(self) -> None:
         """
-        Cancel the job when somebody ended the task: marked it failed or success.
+        Cancel the jobs when somebody ended the task: marked it failed or success.
 
         Airflow also calls this when a trigger moved to another triggerer, and when a task was cleared
-        (apache/airflow#73454): then the job is left, and whoever watches next goes on with it.
+        (apache/airflow#73454): then they are left, and whoever watches next goes on with them.
         """
         if self._fired or self.task_instance is None:
             return
         # Airflow cancels this again each second until it ends; its first answer about a task can take longer.
-        ending = asyncio.create_task(self._end_job(self.task_instance))
+        ending = asyncio.create_task(self._end_jobs(self.task_instance))
         _ENDING.add(ending)
         ending.add_done_callback(_ENDING.discard)
         await asyncio.shield(ending)
 
-    async def _end_job(self, task: RuntimeTaskInstance) -> None:
+    async def _end_jobs(self, task: RuntimeTaskInstance) -> None:
         state = await task_state(task)
+        jobs = ", ".join(self.job_ids)
         if state not in _ENDED_BY_USER:
-            self.log.info("Left job %s as it is: the task is %s, nobody ended it.", self.job_id, state)
+            self.log.info("Left job %s as it is: the task is %s, nobody ended it.", jobs, state)
             return
-        try:
-            async with await ArtificerHook(self.artificer_conn_id).get_async_conn() as client:
-                job = await client.batch.cancel(self.job_id)
-        except ArtificerError as error:
-            self.log.error("The task was marked %s, but its job was not cancelled. %s", state, error.message)  # noqa: TRY400 - the sentence says it
-        else:
-            self.log.info("The task was marked %s: job %s is %s.", state, self.job_id, job.status)
+        async with await ArtificerHook(self.artificer_conn_id).get_async_conn() as client:
+            for job_id in self.job_ids:
+                try:
+                    job = await client.batch.cancel(job_id)
+                except ArtificerError as error:
+                    told = "The task was marked %s, but its job was not cancelled. %s"
+                    self.log.error(told, state, error.message)  # noqa: TRY400 - the sentence says it
+                else:
+                    self.log.info("The task was marked %s: job %s is %s.", state, job_id, job.status)
 
     async def _watch(self) -> Wake:
-        self.log.info("Watching job %s.", self.job_id)
-        watch = Watch(self.job_id, poll_interval=self.poll_interval, deadline=self.deadline)
+        self.log.info("Watching job %s.", ", ".join(self.job_ids))
+        fleet = Fleet(self.job_ids, self.terms)
+        progress = {job_id: Progress() for job_id in self.job_ids}
         client = await ArtificerHook(self.artificer_conn_id).get_async_conn()
         async with client:
-            progress = Progress()
-            await asyncio.sleep(watch.first_wait(time.time()))
-            while isinstance(decision := await self._look(client, watch, progress), float):
+            await asyncio.sleep(fleet.first_wait(time.time()))
+            while True:
+                for job_id in fleet.open:
+                    await self._look(client, fleet, job_id, progress[job_id])
+                decision = fleet.decide(time.time())
+                if isinstance(decision, Wake):
+                    return decision
                 await asyncio.sleep(decision)
-        return decision
 
-    async def _look(self, client: AsyncArtificer, watch: Watch, progress: Progress) -> Wake | float:
+    async def _look(self, client: AsyncArtificer, fleet: Fleet, job_id: str, progress: Progress) -> None:
         try:
-            job = await client.batch.get(self.job_id)
+            job = await client.batch.get(job_id)
         except ArtificerError as error:
             self.log.warning("%s", error.message)
-            return watch.on_error(error, time.time())
+            fleet.on_error(job_id, error, time.time())
+            return
         if line := progress.line(job):
-            self.log.info("Job %s is %s", self.job_id, line)
-        return watch.on_job(job, time.time())
+            self.log.info("Job %s is %s", job_id, line)
+        fleet.on_job(job_id, job, time.time())

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
+
+from artificer_provider.batch.record import HEADER, shard_key
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -15,26 +18,48 @@ class Died(BaseException):
     """The process of a try was killed, as far as the test goes."""
 
 
+#: What is written down on the way to a job that runs, in this order.
+STEPS = ("layout", "header", "since", "intent", "job id", "start")
+
+
+def step_of(key: str, value: dict[str, Any]) -> str:
+    """Name the step that a write is."""
+    if key == HEADER:
+        return "end" if value["outcome"] else "since" if value["since"] else "header"
+    if value["landed"]:
+        return "landed"
+    if value["start_sent_at"]:
+        return "start"
+    return "job id" if value["job_id"] else "intent" if value["fingerprint"] else "layout"
+
+
 @dataclass
 class StoreDouble:
     """Keeps values as Airflow's task state store does, and can be told to let a try die while it writes."""
 
-    values: dict[str, object] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
     superseded: bool = False
-    dies_at_write: int | None = None
-    writes: int = 0
+    dies_at: str | None = None
+    steps: list[str] = field(default_factory=list)
+
+    @property
+    def shard(self) -> dict[str, Any]:
+        """The record of the first shard."""
+        found: dict[str, Any] = self.values[shard_key(0)]
+        return found
 
     def get(self, key: str, default: object = None) -> object:
         return default if self.superseded else self.values.get(key, default)
 
-    def set(self, key: str, value: object, *, retention: timedelta | None = None) -> None:
+    def set(self, key: str, value: dict[str, Any], *, retention: timedelta | None = None) -> None:
         assert retention is not None, "a run's record is kept for ever"
         if self.superseded:
             raise RuntimeError("Task instance not found")
-        self.writes += 1
-        if self.writes == self.dies_at_write:
+        self.steps.append(step_of(key, value))
+        if self.steps[-1] == self.dies_at:
+            self.dies_at = None
             raise Died
-        self.values[key] = value
+        self.values[key] = json.loads(json.dumps(value))
 
 
 @dataclass(frozen=True)

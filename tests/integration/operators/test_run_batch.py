@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, TaskDeferred
-from support.airflow import Died, StoreDouble, TaskInstanceDouble, context
+from support.airflow import STEPS, Died, StoreDouble, TaskInstanceDouble, context
 from support.engine import Engine, running_engine
 from support.run_batch import ALL_ONCE, operator, reply_to_start_lost, rows
 
@@ -64,11 +64,11 @@ def test_every_row_is_landed_with_a_manifest(
     assert len(job_names(llm_engine)) == 1
 
 
-@pytest.mark.parametrize("write", [1, 2, 3], ids=["intent", "job id", "start"])
+@pytest.mark.parametrize("step", STEPS)
 def test_a_try_that_dies_at_a_step_is_followed_by_one_that_bills_once(
-    tmp_path: Path, store: StoreDouble, llm_engine: Engine, model_server: ModelServer, write: int
+    tmp_path: Path, store: StoreDouble, llm_engine: Engine, model_server: ModelServer, step: str
 ) -> None:
-    store.dies_at_write = write
+    store.dies_at = step
     with pytest.raises(Died):
         operator(tmp_path).execute(context(store))
     operator(tmp_path).execute(context(store))
@@ -116,6 +116,8 @@ def test_without_a_store_a_cancelled_run_can_be_cleared(
     [job] = llm_engine.http.get("/api/batch").raise_for_status().json()
     llm_engine.act(job["id"], "cancel").raise_for_status()
     model_server.open.set()
+    with pytest.raises(AirflowFailException, match="3 of 3 items have no good answer"):
+        operator(tmp_path).execute(context(None))
     operator(tmp_path).execute(context(None))
     assert [row["status"] for row in rows(tmp_path)] == ["succeeded"] * 3
     assert len(job_names(llm_engine)) == 2
@@ -124,12 +126,12 @@ def test_without_a_store_a_cancelled_run_can_be_cleared(
 def test_a_start_that_never_arrived_is_fenced_and_the_items_are_billed_once(
     tmp_path: Path, store: StoreDouble, llm_engine: Engine, model_server: ModelServer
 ) -> None:
-    store.dies_at_write = 3
+    store.dies_at = "start"
     with pytest.raises(Died):
         operator(tmp_path).execute(context(store))
-    record = store.values["artificer_run"]
-    assert isinstance(record, dict)
-    record["start_sent_at"] = time.time() - 61  # the try died after it wrote this, before it sent the start
+    store.shard["start_sent_at"] = (
+        time.time() - 61
+    )  # the try died after it wrote this, before it sent the start
     operator(tmp_path).execute(context(store))
     assert Counter(model_server.texts()) == ALL_ONCE
     [name] = job_names(llm_engine)  # the first job was deleted
@@ -161,13 +163,11 @@ def test_a_job_that_another_try_deleted_before_its_start_is_made_anew(
 def test_a_superseded_try_leaves_the_job_of_its_successor(
     tmp_path: Path, store: StoreDouble, llm_engine: Engine
 ) -> None:
-    store.dies_at_write = 3
+    store.dies_at = "start"
     with pytest.raises(Died):
         operator(tmp_path).execute(context(store))
-    record = store.values["artificer_run"]
-    assert isinstance(record, dict)
-    record["start_sent_at"] = time.time() - 61
-    store.dies_at_write = store.writes + 1  # what the fence writes first
+    store.shard["start_sent_at"] = time.time() - 61
+    store.dies_at = "start"  # what the fence writes first
     with pytest.raises(Died):
         operator(tmp_path).execute(context(store))
     assert len(job_names(llm_engine)) == 1

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, TaskDeferred
-from support.airflow import Died, StoreDouble, TaskInstanceDouble, context
+from support.airflow import STEPS, Died, StoreDouble, TaskInstanceDouble, context
 from support.run_batch import ALL_ONCE, PHASES, TEXTS, operator, reply_to_start_lost, rows
 from support.shared import API_KEY, CALL_COST, CALL_TOKENS, DEPLOYED, EVERYTHING, HONEST
 from support.trpc import Trpc
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from artificer_provider.client._core import Request
     from artificer_provider.operators.batch import ArtificerRunBatchOperator
 
-STEPS = pytest.mark.parametrize("write", [1, 2, 3], ids=["intent", "job id", "start"])
-
 
 class Run:
     """
@@ -60,12 +58,6 @@ class Run:
     def execute(self, **changes: Any) -> dict[str, Any]:
         """Try once."""
         return self.task(**changes).execute(self.context)
-
-    @property
-    def record(self) -> dict[str, Any]:
-        found = self.store.values["artificer_run"]
-        assert isinstance(found, dict)
-        return found
 
     @property
     def jobs(self) -> list[dict[str, Any]]:
@@ -136,18 +128,16 @@ async def test_a_deferred_run_goes_on_where_the_trigger_woke_it(run: Run, models
     assert Counter(models.texts()) == ALL_ONCE
 
 
-@STEPS
+@pytest.mark.parametrize("step", STEPS)
 def test_a_try_that_dies_at_a_step_is_followed_by_one_that_bills_once(
-    run: Run, models: ModelServer, write: int
+    run: Run, models: ModelServer, step: str
 ) -> None:
-    run.store.dies_at_write = write
+    run.store.dies_at = step
     with pytest.raises(Died):
         run.execute()
     run.execute()
     assert Counter(models.texts()) == ALL_ONCE
-    # A deployed engine knows no keys: a job whose id was not written down is left, and never started.
-    left = ["PENDING"] if write == 2 else []
-    assert run.states == ["COMPLETED", *left]
+    assert run.states == ["COMPLETED"]
 
 
 def test_a_try_that_dies_while_it_waits_is_followed_by_one_that_goes_on(
@@ -197,10 +187,10 @@ def test_a_job_that_one_task_creates_is_waited_for_by_the_next(run: Run, models:
 
 def never_arrived(run: Run) -> None:
     """Let a try die after it wrote that it sends the start, long ago, and before it sent it."""
-    run.store.dies_at_write = 3
+    run.store.dies_at = "start"
     with pytest.raises(Died):
         run.execute()
-    run.record["start_sent_at"] = time.time() - 61
+    run.store.shard["start_sent_at"] = time.time() - 61
 
 
 def test_a_start_that_never_arrived_is_fenced_and_the_items_are_billed_once(

@@ -55,7 +55,7 @@ def test_it_waits_in_the_triggerer_when_asked_to(
 ) -> None:
     with pytest.raises(TaskDeferred) as deferred:
         sensor(job_id, deferrable=True).execute(NOTHING)
-    assert deferred.value.trigger.serialize()[1]["job_id"] == job_id
+    assert deferred.value.trigger.serialize()[1]["job_ids"] == [job_id]
     model_server.open.set()
     llm_engine.wait_for(job_id, "COMPLETED")
     event = Wake(Reason.ENDED, job_id, "COMPLETED").to_json()

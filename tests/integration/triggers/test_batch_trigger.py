@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 from support.airflow import TaskInstanceDouble
 
+from artificer_provider.batch.watch import Terms
 from artificer_provider.triggers import batch as triggers
 from artificer_provider.triggers.batch import ArtificerBatchTrigger
 
@@ -36,7 +37,7 @@ def job_id(llm_engine: Engine, model_server: ModelServer, monkeypatch: pytest.Mo
 
 
 def trigger(job_id: str, deadline: float | None = None) -> ArtificerBatchTrigger:
-    return ArtificerBatchTrigger("artificer_default", job_id, 0.05, deadline)
+    return ArtificerBatchTrigger.of("artificer_default", [job_id], Terms(0.05, deadline))
 
 
 def killed(job_id: str) -> ArtificerBatchTrigger:
@@ -82,6 +83,12 @@ def test_it_can_be_written_and_read_again() -> None:
     again = ArtificerBatchTrigger(**json.loads(json.dumps(kwargs)))
     assert again.serialize() == (path, kwargs)
     assert len(json.dumps(kwargs)) < 300
+
+
+def test_one_that_an_older_release_wrote_still_starts() -> None:
+    written = {"artificer_conn_id": "c", "job_id": "j1", "poll_interval": 2.0, "deadline": 9.5, "version": 1}
+    watched = ArtificerBatchTrigger(**written)  # type: ignore[arg-type] # as it was kept
+    assert (watched.job_ids, watched.terms) == (["j1"], Terms(2.0, 9.5))
 
 
 @pytest.mark.parametrize(

@@ -2,34 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from artificer_provider.batch.items import from_json_lines
-from artificer_provider.batch.plan import Item, Phase, read_items, read_options, read_phases
+from artificer_provider.batch.plan import Phase, read_options, read_phases
 from artificer_provider.client.errors import ConfigurationError
-
-
-def test_items_are_texts_or_mappings() -> None:
-    assert read_items(["a", {"input": "b", "metadata": {"k": None}}]) == (Item("a"), Item("b", {"k": None}))
-
-
-@pytest.mark.parametrize(
-    ("items", "told"),
-    [
-        ([], "There are no items"),
-        ("one text", "items is one value, not a list"),
-        ({"input": "a"}, "items is one value, not a list"),
-        (["a", " "], r"items\[1\]: the input is empty"),
-        (["a" * 100_001], r"items\[0\]: the input has 100,001 characters; an engine takes at most 100,000"),
-        (["a\0"], r"items\[0\]: the input holds a NUL character"),
-        ([7], r"items\[0\] is int, not a mapping"),
-        ([{"metadata": {}}], r"items\[0\].input is missing: it must be text"),
-        ([{"input": 7}], r"items\[0\].input is int: it must be text"),
-        ([{"input": "a", "metdata": {}}], r"items\[0\] has a key 'metdata' .*did you mean 'metadata'"),
-        (["a"] * 10_001, "There are 10,001 items; one job takes at most 10,000"),
-    ],
-)
-def test_an_item_that_no_engine_takes_is_named(items: list[object], told: str) -> None:
-    with pytest.raises(ConfigurationError, match=told):
-        read_items(items)
 
 
 def test_a_phase_may_be_written_in_either_spelling() -> None:
@@ -69,22 +43,3 @@ def test_a_phase_that_no_engine_takes_is_named(phases: list[object], told: str) 
 def test_an_option_that_no_engine_takes_is_named(options: dict[str, object], told: str) -> None:
     with pytest.raises(ConfigurationError, match=told):
         read_options(options)
-
-
-def test_a_line_is_an_item_and_its_other_columns_come_back() -> None:
-    lines = ['{"id": 1, "text": "a"}\n', "\n", '{"text": "b"}\n']
-    assert list(from_json_lines(lines, "text", "f")) == [Item("a", {"id": 1}), Item("b")]
-
-
-@pytest.mark.parametrize(
-    ("line", "told"),
-    [
-        ("{", "f.jsonl, line 1: this is no JSON"),
-        ("[1]", "f.jsonl, line 1: there is no column 'text'; set input_column"),
-        ('{"body": "a"}', "f.jsonl, line 1: there is no column 'text'"),
-        ('{"text": null}', "f.jsonl, line 1: 'text' is NoneType, not text"),
-    ],
-)
-def test_a_line_that_is_no_item_is_named(line: str, told: str) -> None:
-    with pytest.raises(ConfigurationError, match=told):
-        list(from_json_lines([line], "text", "f.jsonl"))

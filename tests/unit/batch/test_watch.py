@@ -1,10 +1,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
-from artificer_provider.batch.watch import FIRST_LOOK, MAX_UNREACHABLE, Progress, Reason, Wake, Watch
+from artificer_provider.batch.watch import (
+    FIRST_LOOK,
+    MAX_UNATTENDED,
+    MAX_UNREACHABLE,
+    Fleet,
+    Progress,
+    Reason,
+    Terms,
+    Wake,
+    Watch,
+)
 from artificer_provider.client.errors import (
     ArtificerConnectionError,
     AuthenticationError,
@@ -24,6 +35,7 @@ class Job:
     completed_items: int = 0
     failed_items: int = 0
     total_items: int = 100
+    cost_incurred: float | None = 0.0
 
 
 def watch(deadline: float | None = None) -> Watch:
@@ -127,3 +139,91 @@ def test_progress_is_told_at_each_tenth_and_each_phase_and_not_at_each_look() ->
 def test_progress_counts_what_failed() -> None:
     line = Progress().line(Job(JobStatus.COMPLETED, None, 97, 3))
     assert line == "COMPLETED: 100 of 100 items done, 3 failed."
+
+
+def test_a_job_that_runs_and_never_changes_counts_as_dead() -> None:
+    one = Watch("j1", poll_interval=10.0, deadline=None, max_stalled=60.0)
+    assert isinstance(one.on_job(Job(JobStatus.RUNNING, "p1", 3), NOW), float)
+    assert isinstance(one.on_job(Job(JobStatus.RUNNING, "p1", 4), NOW + 59), float)
+    assert isinstance(one.on_job(Job(JobStatus.RUNNING, "p1", 4), NOW + 118), float)
+    stalled = one.on_job(Job(JobStatus.RUNNING, "p1", 4), NOW + 119)
+    assert isinstance(stalled, Wake)
+    assert stalled.reason is Reason.STALLED
+    assert "has not changed for 60 s, at 4 of 100 items" in str(stalled.message)
+
+
+def test_a_job_that_waits_or_is_paused_is_not_dead() -> None:
+    one = Watch("j1", poll_interval=10.0, deadline=None, max_stalled=60.0)
+    for status in (JobStatus.PENDING, JobStatus.PAUSED):
+        assert isinstance(one.on_job(Job(status), NOW), float)
+        assert isinstance(one.on_job(Job(status), NOW + 1000), float)
+
+
+def fleet(jobs: int, **terms: Any) -> Fleet:
+    return Fleet([f"j{number}" for number in range(jobs)], Terms(poll_interval=10.0, **terms))
+
+
+def looked(watched: Fleet, now: float, **jobs: Job) -> float | Wake:
+    for job_id, job in jobs.items():
+        watched.on_job(job_id, job, now)
+    return watched.decide(now)
+
+
+RUNS, ENDED = Job(JobStatus.RUNNING), Job(JobStatus.COMPLETED)
+
+
+def test_a_run_is_woken_for_when_all_its_jobs_have_ended() -> None:
+    watched = fleet(2, slots=8)
+    assert isinstance(looked(watched, NOW, j0=RUNS, j1=ENDED), float)
+    assert watched.open == ["j0"]
+    assert looked(watched, NOW + 10, j0=ENDED) == Wake(Reason.ENDED, "j0", JobStatus.COMPLETED)
+
+
+def test_or_when_half_of_its_slots_are_free_and_something_waits_for_them() -> None:
+    assert isinstance(looked(fleet(4, slots=4, more=True), NOW, j0=ENDED, j1=RUNS, j2=RUNS, j3=RUNS), float)
+    assert isinstance(looked(fleet(4, slots=4, more=True), NOW, j0=ENDED, j1=ENDED, j2=RUNS, j3=RUNS), Wake)
+    assert isinstance(looked(fleet(4, slots=4), NOW, j0=ENDED, j1=ENDED, j2=RUNS, j3=RUNS), float)
+
+
+def test_or_when_a_job_that_ended_has_waited_for_a_minute() -> None:
+    watched = fleet(8, slots=8)
+    jobs = {f"j{number}": RUNS for number in range(1, 8)}
+    assert isinstance(looked(watched, NOW, j0=ENDED, **jobs), float)
+    assert isinstance(looked(watched, NOW + MAX_UNATTENDED - 1, **jobs), float)
+    assert isinstance(looked(watched, NOW + MAX_UNATTENDED, **jobs), Wake)
+
+
+def test_or_when_its_jobs_together_cost_too_much() -> None:
+    watched = fleet(2, cost_left=1.0)
+    dear = Job(JobStatus.RUNNING, cost_incurred=0.6)
+    assert isinstance(looked(watched, NOW, j0=dear, j1=Job(JobStatus.RUNNING, cost_incurred=0.4)), float)
+    wake = looked(watched, NOW, j1=Job(JobStatus.RUNNING, cost_incurred=0.5))
+    assert isinstance(wake, Wake)
+    assert wake.reason is Reason.BUDGET
+    assert "cost $1.1000 already" in str(wake.message)
+
+
+def test_or_when_the_engine_does_not_say_what_they_cost_and_it_matters() -> None:
+    unpriced = Job(JobStatus.RUNNING, completed_items=1, cost_incurred=None)
+    assert isinstance(looked(fleet(1), NOW, j0=unpriced), float)
+    wake = looked(fleet(1, cost_left=1.0), NOW, j0=unpriced)
+    assert isinstance(wake, Wake)
+    assert wake.reason is Reason.UNPRICED
+
+
+def test_or_when_its_time_is_over_or_one_of_them_is_dead() -> None:
+    late = looked(fleet(2, deadline=NOW), NOW, j0=RUNS, j1=RUNS)
+    assert isinstance(late, Wake)
+    assert late.reason is Reason.DEADLINE
+    watched = fleet(2, max_stalled=60.0)
+    looked(watched, NOW, j0=RUNS, j1=RUNS)
+    dead = looked(watched, NOW + 60, j0=RUNS, j1=Job(JobStatus.RUNNING, completed_items=1))
+    assert isinstance(dead, Wake)
+    assert (dead.reason, dead.job_id) == (Reason.STALLED, "j0")
+
+
+def test_one_job_that_cannot_be_seen_for_a_while_ends_nothing() -> None:
+    watched = fleet(2)
+    watched.on_job("j0", RUNS, NOW)
+    watched.on_error("j1", AWAY, NOW)
+    assert isinstance(watched.decide(NOW), float)

@@ -1,0 +1,77 @@
+"""Where a task's items come from, as its arguments say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from artificer_provider.batch.plan import refuse_one_value
+from artificer_provider.batch.sources import Columns, Csv, JsonLines, Listed, Parquet, TextFiles
+from artificer_provider.client.errors import ConfigurationError
+from artificer_provider.operators._landing import WRONG_PLACE
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    from artificer_provider.batch.sources import Source
+
+Items = str | Sequence[object]
+
+_LINES = (".jsonl", ".ndjson")
+
+
+def source_of(items: Items, columns: Columns) -> Source:
+    """
+    Find what reads the items: a list, or by its name a file on any object storage that Airflow knows.
+
+    :raises ConfigurationError: when the file is not there, or of a kind that is not read.
+    """
+    if isinstance(items, str):
+        return _of_path(items, columns)
+    refuse_one_value(items, "items")
+    # A mapped or lazy XCom is a sequence of its own kind.
+    return Listed(items, columns.prompt)
+
+
+def _of_path(path: str, columns: Columns) -> Source:
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    place = ObjectStoragePath(path)
+    try:
+        if place.is_dir():
+            return TextFiles(_files_in(place), columns.prompt)
+        place.stat()
+    except WRONG_PLACE as error:
+        raise ConfigurationError(f"The items cannot be read from {path}: {error}.") from error
+    opened = partial(_opened, place)
+    if place.name.endswith(_LINES):
+        return JsonLines(opened, path, columns)
+    if place.suffix == ".csv":
+        return Csv(opened, path, columns)
+    if place.suffix == ".parquet":
+        return Parquet(opened, path, columns)
+    raise ConfigurationError(
+        f"The items in {path} are of a kind that is not read: write .jsonl, .csv or .parquet, or the folder "
+        "of text files."
+    )
+
+
+def _files_in(folder: ObjectStoragePath) -> list[tuple[str, partial[BinaryIO]]]:
+    """Name the files of a folder in an order that does not change; hidden ones are not meant."""
+    files = sorted(
+        (file for file in folder.iterdir() if file.is_file() and not file.name.startswith(".")),
+        key=lambda file: file.name,
+    )
+    if not files:
+        raise ConfigurationError(f"The folder {folder} has no files: a batch job needs at least one item.")
+    return [(file.name, partial(_opened, file)) for file in files]
+
+
+def _opened(path: ObjectStoragePath) -> BinaryIO:
+    try:
+        return cast("BinaryIO", path.open("rb"))
+    except WRONG_PLACE as error:
+        raise ConfigurationError(f"The items cannot be read from {path}: {error}.") from error

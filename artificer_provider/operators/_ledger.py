@@ -1,0 +1,92 @@
+"""The records of one run, as they are kept: read once, and written before each step that can bill."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from artificer_provider.batch.identity import JobKey, RunKey
+from artificer_provider.batch.record import (
+    HEADER,
+    Header,
+    ShardRecord,
+    from_first_release,
+    shard_key,
+)
+
+if TYPE_CHECKING:
+    from artificer_provider.batch.layout import Layout
+    from artificer_provider.operators._store import RunStore
+
+
+class Ledger:
+    """
+    What is known of a run.
+
+    :param store: where it is kept.
+    :param run: whose records these are.
+    """
+
+    def __init__(self, store: RunStore, run: RunKey) -> None:
+        self._store = store
+        self.run = run
+        self.header: Header | None = None
+        self.shards: list[ShardRecord] = []
+        #: Whether an earlier try may have made jobs that are not written down here.
+        self.may_have_forgotten = not store.outlives_a_try
+        self._load()
+
+    def open(self, conn_id: str, layout: Layout, generation: int = 0) -> None:
+        """
+        Write down how a run is laid out, before anything is made.
+
+        :param generation: of its jobs: beyond those of a run of this task that was given up.
+        """
+        self.shards = [ShardRecord(shard, generation) for shard in layout.shards]
+        # The header last: where it stands, all shards do.
+        for number in range(len(self.shards)):
+            self._write_shard(number)
+        self.note(Header(conn_id, layout.fingerprint, len(layout.shards), layout.items, layout.chars))
+
+    def note(self, header: Header) -> None:
+        """Write down what holds for the whole run."""
+        self._store.set(HEADER, header.to_json())
+        self.header = header
+
+    def note_shard(self, number: int, record: ShardRecord) -> None:
+        """Write down what is known of a shard. A try that was superseded ends here."""
+        self._store.set(shard_key(number), record.to_json())
+        self.shards[number] = record
+
+    def key(self, number: int, fingerprint: str) -> JobKey:
+        """Identify the job of a shard's present round."""
+        record = self.shards[number]
+        return JobKey(
+            self.run, fingerprint, record.generation, record.round, number, max(1, len(self.shards))
+        )
+
+    @property
+    def next_generation(self) -> int:
+        """The generation of jobs that no job of this run has had."""
+        return max((record.generation for record in self.shards), default=-1) + 1
+
+    def take_over(self, layout: Layout) -> None:
+        """Complete the record of a run that a release without shards began."""
+        if self.header is not None and self.header.items == 0 and len(layout.shards) == 1:
+            self.note_shard(0, replace(self.shards[0], shard=layout.shards[0]))
+            self.note(replace(self.header, items=layout.items, chars=layout.chars))
+
+    def _load(self) -> None:
+        stored = self._store.get(HEADER)
+        if (old := from_first_release(stored)) is not None:
+            self.header, self.shards = old[0], [old[1]]
+            return
+        header = Header.from_json(stored)
+        if header is None:
+            return
+        found = [ShardRecord.from_json(self._store.get(shard_key(number))) for number in range(header.shards)]
+        self.shards = [record for record in found if record is not None]
+        self.header = header
+
+    def _write_shard(self, number: int) -> None:
+        self._store.set(shard_key(number), self.shards[number].to_json())
