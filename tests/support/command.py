@@ -62,8 +62,11 @@ class Command:
             read.write(given)
             read.seek(0)
             streams = Streams(read.fileno(), out.fileno(), err.fileno())
-            running = start_command([*map(str, words)], self.environment, self.cwd, streams)
-            code = running.wait(SECONDS)
+            running = start_command([*map(str, words)], clean_environment(self.settings), self.cwd, streams)
+            try:
+                code = running.wait(SECONDS)
+            finally:
+                running.kill()
             out.seek(0)
             err.seek(0)
             return Ended(code, out.read().decode(), err.read().decode())

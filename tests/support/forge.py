@@ -125,7 +125,12 @@ def start_command(
     Start the command: out of the forge where one runs (the tests), else by itself (the benchmarks).
 
     :param words: what stands after it.
+    :param environment: a Python with other settings than ours begins by itself too, to read them.
     """
-    if _running:
+    if _running and _of_python(environment) == _of_python(os.environ):
         return _running[-1].start(words, environment, cwd, streams)
     return subprocess.Popen([*COMMAND, *words], env=environment, cwd=cwd, **streams._asdict())
+
+
+def _of_python(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name.startswith(("PYTHON", "LANG", "LC_"))}
