@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 from support.engine import Engine, running_engine
+from support.forge import running_forge
 from support.model_server import ModelServer
 from support.scripted_server import ScriptedServer
 
@@ -20,6 +21,13 @@ settings.register_profile(
     "ours", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("ours")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _forge() -> Iterator[None]:
+    """Let engines and commands begin with what they import already there."""
+    with running_forge():
+        yield
 
 
 @pytest.fixture

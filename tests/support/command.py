@@ -6,9 +6,11 @@ import json
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from support.engine import clean_environment
+from support.forge import COMMAND, Streams, start_command
 from support.terminal import on_terminal
 
 if TYPE_CHECKING:
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
 
     from support.terminal import Terminal
 
-COMMAND = [sys.executable, "-m", "artificer_provider.cli"]
 SECONDS = 60.0
 
 
@@ -56,16 +57,19 @@ class Command:
         return {**clean_environment(self.settings), "PYTHONPATH": ":".join(sys.path)}
 
     def __call__(self, *words: str | Path, stdin: str | bytes = "") -> Ended:
-        done = subprocess.run(
-            [*COMMAND, *map(str, words)],
-            input=stdin.encode() if isinstance(stdin, str) else stdin,
-            capture_output=True,
-            env=self.environment,
-            cwd=self.cwd,
-            timeout=SECONDS,
-            check=False,
-        )
-        return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
+        given = stdin.encode() if isinstance(stdin, str) else stdin
+        with TemporaryFile() as read, TemporaryFile() as out, TemporaryFile() as err:
+            read.write(given)
+            read.seek(0)
+            streams = Streams(read.fileno(), out.fileno(), err.fileno())
+            running = start_command([*map(str, words)], clean_environment(self.settings), self.cwd, streams)
+            try:
+                code = running.wait(SECONDS)
+            finally:
+                running.kill()
+            out.seek(0)
+            err.seek(0)
+            return Ended(code, out.read().decode(), err.read().decode())
 
     def start(self, *words: str | Path) -> subprocess.Popen[str]:
         """Begin it, for a test that stops it."""

@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from support.forge import COMMAND, Streams, start_command
 from support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
 STOP_SECONDS = 15.0
-ENGINE = [sys.executable, "-m", "artificer_provider.cli", "engine"]
+ENGINE = [*COMMAND, "engine"]
 
 
 def clean_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -39,17 +39,16 @@ class Engine:
         self.start()
 
     def start(self) -> None:
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*ENGINE, "--port", "0", "--data", str(self.data), *self.arguments],
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                env=clean_environment({"XDG_DATA_HOME": str(self.data.parent), **self.environment}),
-            )
-        assert self.process.stdout is not None
-        self.ready = self.process.stdout.readline()
+        environment = clean_environment({"XDG_DATA_HOME": str(self.data.parent), **self.environment})
+        words = ["engine", "--port", "0", "--data", str(self.data), *self.arguments]
+        said, theirs = os.pipe()
+        self._said = os.fdopen(said)
+        with self.log.open("ab") as log, Path(os.devnull).open("rb") as nothing, os.fdopen(theirs) as out:
+            streams = Streams(nothing.fileno(), out.fileno(), log.fileno())
+            self.process = start_command(words, environment, Path.cwd(), streams)
+        self.ready = self._said.readline()
         if not self.ready:
+            self._said.close()
             self.process.kill()
             self.process.wait()
             raise AssertionError(f"the engine did not start: {self.log.read_text()}")
@@ -71,8 +70,7 @@ class Engine:
             self.process.wait()
             raise
         finally:
-            assert self.process.stdout is not None
-            self.process.stdout.close()
+            self._said.close()
 
     def client(self, **headers: str) -> httpx.Client:
         """Open a client that sends these headers alone; it is closed with the engine."""

@@ -61,6 +61,8 @@ SPEAKERS = {
     "async rest": (ASYNC, REST),
     "async trpc": (ASYNC, TRPC),
 }
+#: Of which one is of each dialect and each kind: the others' tests are slow ones.
+FIRST_TO_SPEAK = ("rest", "auto", "async trpc")
 
 
 @contextmanager

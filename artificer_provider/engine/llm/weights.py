@@ -30,7 +30,8 @@ _CHUNK = 1024 * 1024
 #: What the index is asked with, the first that is there: a venv need not have a pip of its own.
 _DOWNLOADERS = (
     [sys.executable, "-m", "pip"],
-    ["uv", "tool", "run", "pip"],
+    ["uv", "tool", "run", "--python", sys.executable, "pip"],
+    [str(Path(sys.base_prefix, "bin", "python3")), "-m", "pip"],
     ["pip3"],
     ["python3", "-m", "pip"],
 )

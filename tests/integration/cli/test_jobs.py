@@ -76,13 +76,13 @@ def test_what_an_engine_says_does_nothing_to_a_terminal(
 
 def test_jobs_are_listed_newest_first(artificer: Command, models: ModelServer, honest: Engine) -> None:
     first, second, third = (
-        made(honest, ["one"], name, start=name == "crowd") for name in ("lonely", "crowd", "lonely")
+        made(honest, ["one"], name, start=name == "gathering") for name in ("lonely", "gathering", "lonely")
     )
     listed = artificer("batch", "list", "--limit", "3", "--json").json
     assert [job["id"] for job in listed] == [third, second, first]
     by_name = artificer("batch", "list", "--name", "lonely", "--json").json
     assert [job["id"] for job in by_name] == [third, first]
-    by_both = artificer("batch", "list", "--name", "crowd", "--status", "pending", "--json").json
+    by_both = artificer("batch", "list", "--name", "gathering", "--status", "pending", "--json").json
     assert by_both == []
     pending = artificer("batch", "list", "--status", "PENDING", "--limit", "1").out.splitlines()
     assert pending[0].split("\t") == ["ID", "NAME", "STATUS", "ITEMS", "FAILED", "COST", "CREATED"]

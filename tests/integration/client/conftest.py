@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support.shared import DEPLOYED, HONEST
 from support.tls import one_context
-from support.wires import KINDS, REST, SPEAKERS, open_client
+from support.wires import FIRST_TO_SPEAK, KINDS, REST, SPEAKERS, open_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,13 @@ def _one_tls_context() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session", params=[*SPEAKERS.values()], ids=[*SPEAKERS])
+@pytest.fixture(
+    scope="session",
+    params=[
+        pytest.param(speaker, id=name, marks=() if name in FIRST_TO_SPEAK else pytest.mark.slow)
+        for name, speaker in SPEAKERS.items()
+    ],
+)
 def speaker(request: pytest.FixtureRequest) -> tuple[str, Wire]:
     """Which client a test runs with, and on which wire."""
     found: tuple[str, Wire] = request.param

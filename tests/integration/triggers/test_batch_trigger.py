@@ -115,16 +115,20 @@ async def test_the_job_is_cancelled_only_when_somebody_ended_the_task(
 async def test_a_kill_that_is_itself_cancelled_still_cancels_the_job(
     job_id: str, llm_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    asked, may_answer = asyncio.Event(), asyncio.Event()
+
     async def airflow_says_slowly(_: object) -> str:
-        await asyncio.sleep(0.2)
+        asked.set()
+        await may_answer.wait()
         return "failed"
 
     monkeypatch.setattr(triggers, "task_state", airflow_says_slowly)
     killing = asyncio.create_task(killed(job_id).on_kill())
-    await asyncio.sleep(0.05)
+    await asked.wait()
     killing.cancel()  # as the triggerer does, each second
     with pytest.raises(asyncio.CancelledError):
         await killing
+    may_answer.set()
     await asyncio.gather(*triggers._ENDING)
     assert llm_engine.job(job_id)["status"] == "CANCELLED"
 

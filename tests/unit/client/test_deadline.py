@@ -43,7 +43,7 @@ def test_a_reply_that_only_drips_is_over_at_the_deadline(server: ScriptedServer)
     server.will_answer(dripping())
     with Artificer(base_url=server.url, dialect="rest", timeout=5) as client:
         hurried = client.with_options(deadline=0.3)
-        with in_less_than(2), pytest.raises(ArtificerTimeoutError, match="deadline was over") as caught:
+        with in_less_than(4), pytest.raises(ArtificerTimeoutError, match="deadline was over") as caught:
             hurried.batch.get("j1")
     assert (caught.value.sent, caught.value.job_id) == (True, "j1")
     assert server.hung_up.wait(5)
@@ -52,15 +52,15 @@ def test_a_reply_that_only_drips_is_over_at_the_deadline(server: ScriptedServer)
 async def test_an_async_reply_that_only_drips_is_over_at_the_deadline(server: ScriptedServer) -> None:
     server.will_answer(dripping())
     async with AsyncArtificer(base_url=server.url, dialect="rest", timeout=5, deadline=0.3) as client:
-        with in_less_than(2), pytest.raises(ArtificerTimeoutError, match="deadline was over"):
+        with in_less_than(4), pytest.raises(ArtificerTimeoutError, match="deadline was over"):
             await client.batch.get("j1")
 
 
 def test_silence_is_over_at_the_deadline(server: ScriptedServer) -> None:
-    server.otherwise = lambda _: Reply(delay=3)
+    server.otherwise = lambda _: Reply(delay=9)
     with (
-        Artificer(base_url=server.url, dialect="rest", timeout=5, deadline=0.3) as client,
-        in_less_than(2),
+        Artificer(base_url=server.url, dialect="rest", timeout=9, deadline=0.3) as client,
+        in_less_than(4),
         pytest.raises(ArtificerTimeoutError),
     ):
         client.batch.get("j1")
@@ -70,7 +70,7 @@ def test_a_pause_that_goes_beyond_the_deadline_is_not_begun(server: ScriptedServ
     server.will_answer(Reply(503, headers={"Retry-After": "60"}))
     with (
         Artificer(base_url=server.url, dialect="rest", retries=5, deadline=10) as client,
-        in_less_than(2),
+        in_less_than(4),
         pytest.raises(ServerError, match="HTTP 503") as caught,
     ):
         client.batch.get("j1")
@@ -81,12 +81,12 @@ def test_a_pause_that_goes_beyond_the_deadline_is_not_begun(server: ScriptedServ
 def test_retries_end_at_the_deadline_with_what_went_wrong(server: ScriptedServer) -> None:
     server.otherwise = lambda _: Reply(503, headers={"Retry-After-Ms": "100"})
     with (
-        Artificer(base_url=server.url, dialect="rest", retries=1000, deadline=0.6) as client,
-        in_less_than(3),
+        Artificer(base_url=server.url, dialect="rest", retries=1000, deadline=1) as client,
+        in_less_than(10),
         pytest.raises(ArtificerError),
     ):
         client.batch.get("j1")
-    assert 2 <= len(server.asked) <= 6
+    assert 2 <= len(server.asked) <= 10
 
 
 def test_without_a_deadline_a_slow_reply_is_waited_for(server: ScriptedServer) -> None:
@@ -121,7 +121,7 @@ def test_an_upload_is_over_at_the_deadline(server: ScriptedServer, monkeypatch: 
 
     with (
         Artificer(base_url=server.url, dialect="rest", deadline=0.3) as client,
-        in_less_than(3),
+        in_less_than(10),
         pytest.raises(ArtificerTimeoutError),
     ):
         client.images.process_pdf(Slow(), local="never")  # type: ignore[arg-type]  # all that is needed of a file
@@ -176,17 +176,17 @@ def test_the_pause_is_as_long_as_the_engine_asked_for(server: ScriptedServer) ->
     with Artificer(base_url=server.url, dialect="rest", retries=1) as client:
         begun = time.monotonic()
         client.batch.get("j1")
-    assert 0.4 <= time.monotonic() - begun < 2
+    assert 0.4 <= time.monotonic() - begun < 5
 
 
 def test_durations_may_be_timedeltas(server: ScriptedServer) -> None:
-    server.otherwise = lambda _: Reply(delay=2)
+    server.otherwise = lambda _: Reply(delay=9)
     with Artificer(
         base_url=server.url, dialect="rest", retries=0, timeout=timedelta(milliseconds=100)
     ) as client:
-        with in_less_than(1.5), pytest.raises(ArtificerTimeoutError):
+        with in_less_than(5), pytest.raises(ArtificerTimeoutError):
             client.batch.get("j1")
-        with in_less_than(1.5), pytest.raises(ArtificerTimeoutError):
+        with in_less_than(5), pytest.raises(ArtificerTimeoutError):
             client.with_options(timeout=9, deadline=timedelta(milliseconds=100)).batch.get("j1")
 
 

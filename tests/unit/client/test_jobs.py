@@ -176,7 +176,7 @@ def test_the_last_look_is_when_the_time_is_over(
     server.will_answer(job("RUNNING"), job("COMPLETED"))
     begun = time.monotonic()
     assert client.batch.wait("j1", timeout=0.3, poll_interval=60).status is JobStatus.COMPLETED
-    assert 0.3 <= time.monotonic() - begun < 2
+    assert 0.3 <= time.monotonic() - begun < 10
 
 
 def test_a_wait_is_no_call_and_has_no_deadline_of_one(server: ScriptedServer) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from support.scripted_server import ScriptedServer
 
-SOON = 1.0  # seconds in which a server sees that its client hung up
+SOON = 10.0  # seconds in which a server sees that its client hung up
 
 
 def endless() -> Reply:
@@ -225,8 +225,8 @@ def test_a_stream_that_falls_silent_is_over_at_the_deadline(
     server: ScriptedServer, client: Artificer, released: threading.Event
 ) -> None:
     """Not as late as the silence that was allowed when it began."""
-    server.will_answer(silent(chunk("so far"), of=released, first=0.7))
-    over(client, server, 0.8, "so far")
+    server.will_answer(silent(chunk("so far"), of=released, first=1.0))
+    over(client, server, 1.5, "so far", by=2.4)
 
 
 def test_a_stream_that_chats_on_is_over_at_the_deadline(server: ScriptedServer, client: Artificer) -> None:
@@ -234,11 +234,11 @@ def test_a_stream_that_chats_on_is_over_at_the_deadline(server: ScriptedServer, 
     over(client, server, 0.4, "x")
 
 
-def over(client: Artificer, server: ScriptedServer, deadline: float, text: str) -> None:
+def over(client: Artificer, server: ScriptedServer, deadline: float, text: str, by: float = 5.0) -> None:
     begun = time.monotonic()
     with pytest.raises(StreamCutError, match="the deadline was over") as caught:
         contents(client.with_options(deadline=deadline))
-    assert deadline <= time.monotonic() - begun < deadline + 0.5
+    assert deadline <= time.monotonic() - begun < by
     assert caught.value.text.startswith(text)
     assert isinstance(caught.value.__cause__, ArtificerTimeoutError)
     assert len(server.asked) == 1
@@ -252,7 +252,7 @@ async def test_an_async_stream_is_over_at_the_deadline(
         {
             "drips": without_end(CONNECTED, chunk("so far")),
             "falls silent": silent(chunk("so far"), of=released),
-            "does not even begin": Reply(delay=2),
+            "does not even begin": Reply(delay=9),
         }[how]
     )
     async with AsyncArtificer(base_url=server.url, dialect="rest", deadline=0.4, retries=3) as client:
@@ -261,7 +261,7 @@ async def test_an_async_stream_is_over_at_the_deadline(
         with pytest.raises(StreamCutError) as caught:
             async for _ in answer:
                 pass
-        assert 0.4 <= time.monotonic() - begun < 0.9
+        assert 0.4 <= time.monotonic() - begun < 5
     assert caught.value.begun == (how != "does not even begin")
     assert caught.value.text == answer.text == ("so far" if caught.value.begun else "")
     assert len(server.asked) == 1

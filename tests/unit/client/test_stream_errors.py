@@ -364,12 +364,12 @@ def test_silence_is_over_after_its_time(
 ) -> None:
     from artificer_provider.client.resources import chat
 
-    monkeypatch.setattr(chat, "ANSWER_TIMEOUT", 0.3)
+    monkeypatch.setattr(chat, "ANSWER_TIMEOUT", 0.8)
     gone = threading.Event()
 
     def pieces() -> Iterator[bytes]:
         for _ in range(4):  # each shorter than the silence, together longer
-            gone.wait(0.15)
+            gone.wait(0.25)
             yield KEEP_ALIVE
         yield chunk("so far")
         gone.wait(5)

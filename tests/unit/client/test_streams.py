@@ -158,7 +158,7 @@ def test_what_follows_the_end_is_not_read(server: ScriptedServer, tireless: Arti
 def test_the_end_is_not_waited_for_once_it_was_said(server: ScriptedServer, tireless: Artificer) -> None:
     server.will_answer(without_end(chunk("x"), COMPLETE, then=chunk("more")))
     assert contents(tireless) == ["x"]
-    assert server.hung_up.wait(1)
+    assert server.hung_up.wait(10)
 
 
 @pytest.mark.parametrize("end", [b"\n", b""])
