@@ -9,18 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 from support.scripted_server import Asked, Reply
 
-from artificer_provider.client import Artificer
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from support.command import Command
     from support.scripted_server import ScriptedServer
-
-pytestmark = pytest.mark.skipif(
-    not (hasattr(Artificer, "chat") and hasattr(Artificer, "search")),
-    reason="the client has no chat or search yet",
-)
 
 REST = ("--dialect", "rest")
 HOSTILE = "\x1b[31mred [bold]loud[/bold]\n"
