@@ -83,8 +83,10 @@ class Models(Resource[C]):
         That none fits is an answer too: ``selected`` is None then, ``matches`` is empty, and ``message`` says
         so.
 
-        :param requirements: what the model has to be, in the engine's words, such as
-            ``{"minInputTokens": 1000, "preferSpeed": True}``.
+        :param requirements: what the model has to be, in the engine's words: a deployed one knows
+            ``{"minInputTokens": 1000, "preferSpeed": True}`` among others (WIRE §5), the embedded one
+            ``maxCost``, ``maxInputCost`` and ``maxOutputCost`` (US dollars for a million tokens),
+            ``provider`` and ``supportsStreaming``. Of a word that it does not know nothing fits there.
         :param show_all: whether all that fit are listed in ``matches``, in place of the best as ``selected``.
         """
         doing = "choosing a model"
