@@ -58,8 +58,8 @@ class Models(Resource[C]):
         """
         Have the engine ask its provider anew which models there are.
 
-        :raises RateLimitError: when it did so within the last 5 minutes; ``retry_after`` is what is left, in
-            seconds. That is longer than the client waits by itself.
+        :raises RateLimitError: when a deployed engine did so within the last 5 minutes; ``retry_after`` is
+            what is left, in seconds. That is longer than the client waits by itself.
         """
         # A deployed engine wants a body, if only an empty one (WIRE §2).
         trpc = mutation("modelAdmin.refreshModels", {})
