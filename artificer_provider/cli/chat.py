@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,30 +15,7 @@ from artificer_provider.client.errors import ArtificerError
 from artificer_provider.client.limits import MAX_MESSAGE_CHARS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from artificer_provider.client.models.chat import ChatChunk
-    from artificer_provider.client.models.conversations import Conversation
-
-
-class _Chat(Protocol):
-    def stream(self, conversation_id: str, message: str) -> Iterator[ChatChunk]: ...
-
-
-class _Conversations(Protocol):
-    def create(
-        self, *, model: str | None, system_prompt: str | None, project_id: str | None
-    ) -> Conversation: ...
-
-
-class _Chatting(Protocol):
-    """The part of the client that is used here."""
-
-    @property
-    def chat(self) -> _Chat: ...
-
-    @property
-    def conversations(self) -> _Conversations: ...
+    from artificer_provider.client import Artificer
 
 
 def add_to(app: typer.Typer) -> None:
@@ -73,8 +50,7 @@ def chat(
             "--project, --model and --system are for a new conversation: leave out --conversation."
         )
     said = _piped() if message is None and not sys.stdin.isatty() else message
-    with call.client() as made:
-        client = cast("_Chatting", made)
+    with call.client() as client:
         if conversation is None:
             new = client.conversations.create(model=model, system_prompt=system, project_id=project)
             conversation = new.id
@@ -98,7 +74,7 @@ def _piped() -> str:
     return text
 
 
-def _converse(call: Call, client: _Chatting, conversation: str) -> ExitCode | None:
+def _converse(call: Call, client: Artificer, conversation: str) -> ExitCode | None:
     """Ask for messages until there are no more; one that fails does not end it."""
     code = None
     while True:
@@ -125,7 +101,7 @@ def _asked_for() -> str:
     return input()
 
 
-def _answer(call: Call, client: _Chatting, conversation: str, message: str) -> None:
+def _answer(call: Call, client: Artificer, conversation: str, message: str) -> None:
     pieces: list[str] = []
     last: dict[str, Any] = {}
     try:

@@ -51,13 +51,13 @@ def _look(client: Artificer) -> dict[str, object]:
     begun = time.perf_counter()
     found = client.health()
     latency = time.perf_counter() - begun
-    more, dialect = found.model_extra or {}, client._line.dialect  # noqa: SLF001 - of one house
+    more = found.model_extra or {}
     return {
         "status": found.status,
         "version": found.version,
         "mode": found.mode,
         "models": more.get("models"),
-        "dialect": dialect.name if dialect else None,
+        "dialect": client.dialect,
         "latency": round(latency * 1000, 1),
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Protocol, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,23 +10,10 @@ from artificer_provider.cli import _output
 from artificer_provider.cli._call import Call, calls_engine
 
 if TYPE_CHECKING:
-    from artificer_provider.client.models.search import SearchResult, SearchResults
+    from artificer_provider.client.models.search import SearchResult
 
 BAR = 10
 TOLD_CHARS = 160
-
-
-class _Search(Protocol):
-    def documents(
-        self, project_id: str, query: str, *, limit: int | None, min_score: float | None
-    ) -> SearchResults: ...
-
-
-class _Searching(Protocol):
-    """The part of the client that is used here."""
-
-    @property
-    def search(self) -> _Search: ...
 
 
 def add_to(app: typer.Typer) -> None:
@@ -48,9 +35,7 @@ def search(
 ) -> None:
     """Search a project's documents for what a question means, the nearest piece first."""
     with call.client() as client:
-        found = cast("_Searching", client).search.documents(
-            project_id, query, limit=limit, min_score=min_score
-        )
+        found = client.search.documents(project_id, query, limit=limit, min_score=min_score)
     if call.as_json:
         _output.write_json(found.model_dump(mode="json", by_alias=True, exclude_none=True))
     elif found.results:

@@ -48,6 +48,8 @@ T = TypeVar("T")
 MAX_EVENT_BYTES = 16 * 1024 * 1024
 #: So is an answer.
 MAX_ANSWER_CHARS = 64 * 1024 * 1024
+#: An embedded engine's word for a thing that is not there, where a stream began before it looked.
+NOT_FOUND = "not_found"
 
 
 class Listening(Generic[T]):
@@ -141,7 +143,7 @@ class Listening(Generic[T]):
                 case self._of.name:
                     yield self._read(event.data)
                 case "error":
-                    raise self._refused(_words(event.data))
+                    raise self._refused(event.data)
                 case "complete":
                     self._check_answer()
                     self.over = True
@@ -153,7 +155,7 @@ class Listening(Generic[T]):
         """Read what one event tells, and add it to the text."""
         # Few events have the word in them at all, and none is parsed twice for it but those.
         if '"error"' in data and _error_in(data):
-            raise self._refused(_words(data))
+            raise self._refused(data)
         try:
             told = self._validate(data)
         except ValueError as error:
@@ -198,11 +200,12 @@ class Listening(Generic[T]):
                 answer=self.text,
             )
 
-    def _refused(self, reason: str) -> ArtificerError:
+    def _refused(self, data: str) -> ArtificerError:
         """Say that the engine broke it off. Before all else that is told as it would be by a status."""
-        if not self._count and "not found" in reason.lower():
+        reason, code = _words(data), _code(data)
+        if not self._count and (code == NOT_FOUND or "not found" in reason.lower()):
             reply = cast("WireReply", self._reply)
-            return status_error(self.request, reply, Refusal(reason), NotFoundError)
+            return status_error(self.request, reply, Refusal(reason, code), NotFoundError)
         return self._broken(f"the engine broke the stream off: {reason}", reason)
 
     def _broken(self, what: str, reason: str = "") -> StreamError:
@@ -229,6 +232,13 @@ def _words(data: str) -> str:
     error = data if said is None else said.get("error") if _is_dict(said) else said
     message = error.get("message") if _is_dict(error) else error
     return str(message or "it gave no reason")[:KEPT_CHARS]
+
+
+def _code(data: str) -> str | None:
+    """Take the word that an embedded engine has for what went wrong; a deployed one has none."""
+    said = _parsed(data)
+    code = said.get("code") if _is_dict(said) else None
+    return code if isinstance(code, str) else None
 
 
 def _reason(error: ValueError) -> str:

@@ -77,6 +77,12 @@ class Made(Generic[H, AnyPools]):
         return twin
 
     @property
+    def dialect(self) -> str | None:
+        """How the engine speaks, ``rest`` or ``trpc``; None as long as ``auto`` has not asked it."""
+        known = self._line.dialect
+        return None if known is None else known.name
+
+    @property
     def worker(self) -> Worker | None:
         """The worker for images and PDFs, with its counts; None unless the client was given one."""
         return self._worker

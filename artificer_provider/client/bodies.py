@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 #: What a document may be given as: bytes, the path of a file (a ``str`` is a path) or a seekable file object.
 Source: TypeAlias = bytes | str | os.PathLike[str] | BinaryIO
 
-# A multiple of 3, so that the pieces' base64 joins without padding. Encoding one takes about 0.1 ms; larger
-# ones fall out of the processor's cache and are slower.
+#: A multiple of 3, so that the pieces' base64 joins without padding. Encoding one takes about 0.1 ms; larger
+#: ones fall out of the processor's cache and are slower.
 PIECE_BYTES = 48 * 1024
 
 _SHOWN_CHARS = 120

@@ -246,6 +246,7 @@ class ServerError(StatusError):
     """The engine failed."""
 
 
+#: What waiting can mend, where the kind of error says no more.
 RETRYABLE_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 _BY_STATUS: dict[int, type[StatusError]] = {

@@ -89,7 +89,7 @@ class LocalPdf:
 
 
 class ExtractedText(TypedDict):
-    """What :meth:`PdfProcessor.extract_text` finds."""
+    """What :meth:`PdfProcessor.extract_text` finds: the text of all pages, and how many those are."""
 
     text: str
     pages: int

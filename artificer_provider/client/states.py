@@ -46,10 +46,14 @@ class ItemStatus(_OpenEnum):
 
 
 class InDoubt(StrEnum):
-    """What an engine does with a call that was under way when it died, answered and billed or not."""
+    """
+    What an engine does with a call that was under way when it died, answered and billed or not.
 
-    REPEAT = "repeat"  #: make the call again, and perhaps pay twice
-    FAIL = "fail"  #: fail the item, and pay once
+    ``repeat`` makes it again and perhaps pays twice; ``fail`` fails the item and pays once.
+    """
+
+    REPEAT = "repeat"
+    FAIL = "fail"
 
 
 class Role(_OpenEnum):

@@ -1,4 +1,4 @@
-"""Conversations and documents on a live engine. One short answer is billed."""
+"""Conversations and documents on a live engine. Two short answers are billed."""
 
 from __future__ import annotations
 
@@ -45,6 +45,18 @@ def test_a_message_is_answered_and_both_are_kept(client: Artificer, made: Made, 
     assert reply.content
     kept = client.messages.list(conversation_id)
     assert [message.role for message in kept] == ["user", "assistant"]
+
+
+def test_an_answer_is_told_while_it_is_made_and_kept(client: Artificer, made: Made, name: str) -> None:
+    conversation_id = converse(client, made, name)
+    with offered("streams"):
+        answer = client.chat.stream(conversation_id, "Say hello.")
+        first = next(answer)
+    *_, last = [first, *answer]
+    assert last.finished
+    assert answer.text.strip()
+    _, kept = client.messages.list(conversation_id)
+    assert kept.content.strip() == answer.text.strip()  # a deployed engine puts a space behind each word
 
 
 def test_a_document_is_kept_and_found_in_its_project(client: Artificer, made: Made, name: str) -> None:

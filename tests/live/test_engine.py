@@ -8,7 +8,7 @@ import pytest
 from support.live import offered
 from support.pdfs import text_pdf
 
-from artificer_provider.client.errors import ArtificerError, NotFoundError
+from artificer_provider.client.errors import ArtificerError
 
 if TYPE_CHECKING:
     from artificer_provider.client import Artificer
@@ -45,14 +45,10 @@ def test_it_knows_its_models_and_how_they_are(client: Artificer) -> None:
     assert client.monitoring.get_capabilities().error is None
 
 
-def test_a_model_that_it_does_not_have_is_not_found_or_unhealthy(client: Artificer) -> None:
+def test_a_model_that_it_does_not_have_is_unhealthy(client: Artificer) -> None:
     with offered("monitoring"):
         client.monitoring.get_usage()
-    try:
-        checked = client.monitoring.check_model("nobody/no-such-model")
-    except NotFoundError:
-        return  # as the contract has it; a deployed engine answers
-    assert not checked.health.is_healthy
+    assert not client.monitoring.check_model("nobody/no-such-model").health.is_healthy
 
 
 def test_it_lists_and_chooses_models(client: Artificer) -> None:

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from artificer_provider.client.errors import ArtificerError, NotCarriedError, NotFoundError, StatusError
+from artificer_provider.client.errors import (
+    ArtificerError,
+    NotCarriedError,
+    NotFoundError,
+    StatusError,
+    StreamError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -26,8 +32,9 @@ def offered(what: str) -> Generator[None]:
         yield
     except NotCarriedError as error:
         pytest.skip(f"this engine cannot be asked for {what}: {error}")
-    except StatusError as error:
-        if error.status_code not in NOT_OFFERED and NO_MODEL not in error.reason:
+    except (StatusError, StreamError) as error:
+        is_known = isinstance(error, StatusError) and error.status_code in NOT_OFFERED
+        if not is_known and NO_MODEL not in error.reason:
             raise
         pytest.skip(f"this engine offers no {what}: {error}")
 

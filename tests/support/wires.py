@@ -16,6 +16,7 @@ from support.wire import answer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from artificer_provider.client._worker import Worker
     from artificer_provider.client.models.batch import BatchJob
 
 UNPACED = 100_000  # calls a minute
@@ -88,6 +89,14 @@ def open_client(kind: str, url: str, wire: Wire = TRPC, **options: Any) -> Itera
             yield cast("Artificer", Blocking(waited_for, runner))
         finally:
             runner.run(waited_for.aclose())
+
+
+def worker_of(client: Artificer) -> Worker:
+    """Give the worker of a client, or of one that is waited for."""
+    found: Any = client.worker
+    assert found is not None
+    worker: Worker = getattr(found, "_target", found)
+    return worker
 
 
 def unsaid_of(found: object, *fields: str) -> set[str]:

@@ -37,7 +37,17 @@ class ValidationConfig(Payload):
 
 
 class PhaseConfig(Payload):
-    """One step that every item goes through; each phase is given the answer of the one before."""
+    """
+    One step that every item goes through; each phase is given the answer of the one before.
+
+    A deployed engine knows ``name``, ``task_type``, ``model``, ``use_rag`` and ``validation`` (WIRE §5).
+
+    :param task_type: what kind of work it is: ``summarize``, ``classify``, ``translate``, …
+    :param model: who answers; the engine's default unless given.
+    :param use_rag: whether documents of the job's project are looked up for the answer.
+    :param max_tokens: of an answer.
+    :param parameters: what the kind of work takes, such as ``{"labels": ["bug", "question"]}``.
+    """
 
     name: Annotated[str, StringConstraints(min_length=1)]
     task_type: str | None = None
@@ -61,6 +71,8 @@ class BatchOptions(Payload):
     """
     How a job is run. An engine starts a new job at once unless ``auto_start`` is false.
 
+    :param concurrency: items at a time; 5 unless given.
+    :param checkpoint_frequency: after how many items a deployed engine notes where it is; 10 unless given.
     :param max_retries: how often an item that failed in a phase is tried again there; none unless given.
     :param in_doubt: what becomes of a call under way when the engine died; it is repeated unless given.
     """

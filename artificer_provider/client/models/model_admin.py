@@ -64,7 +64,7 @@ class SelectModel(Payload):
     The body of ``POST /api/models/select``.
 
     :param requirements: what the model has to be, in the engine's words (WIRE §5): numbers, truth values and
-        lists, such as ``maxCost`` or ``minContextLength``.
+        lists, such as ``maxCost`` for the embedded engine and ``minInputTokens`` for a deployed one.
     :param show_all: give all that fit, not only the best.
     """
 

@@ -111,7 +111,12 @@ class ChainChat(Payload):
 
 
 class ChainMetadata(Reply):
-    """How an answer came about; ``total_latency`` in milliseconds."""
+    """
+    How an answer came about; ``total_latency`` in milliseconds.
+
+    :param complexity: 1 to 10, as the engine judges what it was asked.
+    :param validation_score: what the answer was given, 0 to 10, where it was validated.
+    """
 
     complexity: float | None = None
     category: str | None = None
@@ -156,7 +161,13 @@ class ChainProgress(Reply):
 
 
 class RoutingDecision(Reply):
-    """Which model one question went to, and how that ended."""
+    """
+    Which model one question went to, and how that ended.
+
+    :param prompt_length: characters.
+    :param complexity: 1 to 10, as the engine judges what it was asked.
+    :param validation_score: what the answer was given, 0 to 10, where it was validated.
+    """
 
     id: str
     prompt_hash: str | None = None

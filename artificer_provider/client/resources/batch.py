@@ -44,7 +44,11 @@ if TYPE_CHECKING:
 
 
 class Batch(Resource[C]):
-    """Batch jobs."""
+    """
+    Batch jobs: items that go through phases on the engine, without anybody waiting on a connection.
+
+    What a deployed engine does with them is in WIRE §6.
+    """
 
     @endpoint
     def create(
@@ -65,15 +69,24 @@ class Batch(Resource[C]):
         :param phases: 1 to 10 steps that every item goes through, each given the answer of the one before.
         :param options: concurrency, and ``auto_start``: unless it is false, the job runs (and bills) at once.
         :param project_id: the project it belongs to.
-        :param idempotency_key: makes the call safe to repeat: the same key gives the first job back. A
-            deployed engine knows none.
+        :param idempotency_key: printable ASCII; makes the call safe to repeat: the same key gives the first
+            job back. A deployed engine knows none.
         :raises ConfigurationError: before anything is sent, with every problem and where it is.
+        :raises NotCarriedError: when a deployed engine has no field for the key, or for something of a phase
+            (all but name, task type, model, ``use_rag`` and validation) or of the options (WIRE §5).
+        :raises InvalidRequestError: when the key came with another job before, or there is no such project; a
+            deployed engine calls the latter a ``ServerError``.
+        :raises NotFoundError: when the key made a job that was deleted since.
         """
         return _jobs.create(name, items, phases, options, project_id, idempotency_key)
 
     @endpoint
     def get(self, job_id: str) -> Request[BatchJob]:
-        """Look a job up."""
+        """
+        Look a job up.
+
+        :raises NotFoundError: when there is no such job.
+        """
         return _jobs.look_up(job_id)
 
     @endpoint
@@ -90,6 +103,7 @@ class Batch(Resource[C]):
         answers it only when the job is over, so no answer within 5 s counts as sent, and is confirmed.
 
         :raises ConflictError: when the job was cancelled.
+        :raises NotFoundError: when there is no such job.
         :raises ArtificerTimeoutError: when the start was sent and the job is PENDING still. Look again later,
             and do not send another.
         """
@@ -97,22 +111,42 @@ class Batch(Resource[C]):
 
     @flow
     def pause(self, job_id: str) -> Flow[BatchJob]:
-        """Let items in flight end, and begin no others until :meth:`resume`."""
+        """
+        Let items in flight end, and begin no others until :meth:`resume`.
+
+        :raises ConflictError: when it is not running. A deployed engine says so with status 500 (WIRE §2).
+        :raises NotFoundError: when there is no such job.
+        """
         return _jobs.move(job_id, "pause", "pausing")
 
     @flow
     def resume(self, job_id: str) -> Flow[BatchJob]:
-        """Go on with a paused job. A deployed engine runs some of it again (WIRE §6.4)."""
+        """
+        Go on with a paused job. A deployed engine runs some of it again (WIRE §6.4).
+
+        :raises ConflictError: when it is not paused.
+        :raises NotFoundError: when there is no such job.
+        """
         return _jobs.move(job_id, "resume", "resuming")
 
     @flow
     def cancel(self, job_id: str) -> Flow[BatchJob]:
-        """End a job for good. What it did so far is kept."""
+        """
+        End a job for good. What it did so far is kept.
+
+        :raises ConflictError: when it has ended already.
+        :raises NotFoundError: when there is no such job.
+        """
         return _jobs.move(job_id, "cancel", "cancelling")
 
     @endpoint
     def delete(self, job_id: str) -> Request[None]:
-        """Remove a job that is not running, and its rows."""
+        """
+        Remove a job that is not running, and its rows.
+
+        :raises ConflictError: when it is running.
+        :raises NotFoundError: when there is no such job.
+        """
         rest = Rest("DELETE", path(BATCH, job_id))
         trpc = mutation("batch.deleteJob", {"jobId": job_id}, read=_deployed.nothing)
         # `type(None)` is what the type checkers call None when it is a value.
@@ -120,7 +154,11 @@ class Batch(Resource[C]):
 
     @endpoint
     def get_results(self, job_id: str) -> Request[Rows]:
-        """Fetch all rows of a job at once. :meth:`iter_results` needs less memory."""
+        """
+        Fetch all rows of a job at once, up to 10,000. :meth:`iter_results` needs less memory.
+
+        :raises NotFoundError: when there is no such job.
+        """
         return _jobs.results(job_id, Rest("GET", path(BATCH, job_id) + "/results"))
 
     @many
@@ -128,15 +166,23 @@ class Batch(Resource[C]):
         """
         Iterate over the rows of a job in the order of its items, while they arrive.
 
-        A connection that is cut is taken up again where it was.
+        A connection that is cut is taken up again where it was. A deployed engine says COMPLETED of rows
+        whose answers are apologies: see ``is_apology`` of each (WIRE §6.6).
 
-        :param offset: the row to begin with.
+        :param offset: the row to begin with, 0 to 10,000.
+        :raises NotFoundError: when there is no such job.
         """
         return _jobs.iter_results(job_id, offset)
 
     @endpoint
     def get_analytics(self, job_id: str) -> Request[BatchAnalytics]:
-        """Say what a job did and took, by phase."""
+        """
+        Say what a job did and took, by phase: US dollars, tokens, milliseconds.
+
+        A deployed engine counts neither tokens nor costs, which are None then (WIRE §6.9).
+
+        :raises NotFoundError: when there is no such job.
+        """
         rest = Rest("GET", path(BATCH, job_id) + "/analytics")
         trpc = query("batch.getJobAnalytics", {"jobId": job_id}, read=_deployed.analytics)
         return Request(f"fetching the analytics of job {job_id}", BatchAnalytics, rest, trpc, job_id=job_id)
@@ -172,6 +218,7 @@ class Batch(Resource[C]):
         :param poll_interval: seconds between two looks at most; the first ones come sooner.
         :param on_progress: called with the job at each look.
         :raises WaitTimeoutError: when the time is over. Wait for the same job again to go on.
+        :raises NotFoundError: when there is no such job.
         """
         return _jobs.wait(job_id, as_seconds(timeout), positive("poll_interval", poll_interval), on_progress)
 
@@ -217,9 +264,12 @@ class Batch(Resource[C]):
         """
         List jobs, newest first.
 
+        :param project_id: only jobs of one project.
+        :param status: only jobs that stand so.
         :param name: only jobs of exactly this name. A deployed engine cannot look for one; :meth:`find` can.
         :param limit: how many at most, 1 to 100.
         :param offset: how many of the newest to leave out.
+        :raises NotCarriedError: when a deployed engine is asked for a name.
         """
         return _jobs.list_jobs(project_id, status, name, limit, offset)
 
@@ -228,9 +278,9 @@ class Batch(Resource[C]):
         self, *, project_id: str | None = None, status: JobStatus | None = None, name: str | None = None
     ) -> Many[BatchJob]:
         """
-        Iterate over jobs, newest first, asking for a page of 100 at a time.
+        Iterate over jobs, newest first, asking for a page of 100 at a time. Filters are as for :meth:`list`.
 
-        :param name: as for :meth:`list`.
+        :raises NotCarriedError: when a deployed engine is asked for a name.
         """
         size = limits.MAX_PAGE
         return PagesOf(lambda offset: _jobs.list_jobs(project_id, status, name, size, offset), size)
@@ -254,6 +304,7 @@ class Batch(Resource[C]):
         :param cursor: ``next_cursor`` of the reply before; an empty one begins with the oldest job.
         :param limit: how many at most, 1 to 100.
         :raises NotFoundError: when the engine no longer knows the cursor: list all jobs again.
+        :raises NotCarriedError: when it is a deployed engine.
         """
         doing = "listing what changed"
         params: dict[str, str | int | None] = {

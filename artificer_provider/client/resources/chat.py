@@ -78,7 +78,9 @@ class Chat(Resource[C]):
         :param use_rag: whether the project's documents are looked up for the answer, where there are any;
             they are unless this is False. A deployed engine cannot be told.
         :raises NotFoundError: when there is no such conversation, or the engine has no streams.
-        :raises StreamError: when it breaks off; the text so far is in it.
+        :raises NotCarriedError: when ``use_rag`` is given to a deployed engine.
+        :raises StreamError: when it breaks off, and ``StreamCutError`` when that is without a word; the text
+            so far is in it.
         :raises EngineAnswerError: at the end, when the engine apologised instead of answering.
         """
         doing = f"streaming the answer in conversation {conversation_id}"

@@ -87,6 +87,7 @@ class Conversations(Resource[C]):
         :param limit: how many at most, 1 to 100.
         :param offset: how many of the latest to leave out.
         :param project_id: only those of one project.
+        :raises NotFoundError: when there is no such project.
         """
         return _listing(project_id, page("listing conversations", limit, offset))
 
@@ -96,6 +97,7 @@ class Conversations(Resource[C]):
         Iterate over conversations, the latest changed first, asking for a page of 100 at a time.
 
         :param project_id: only those of one project.
+        :raises NotFoundError: when there is no such project.
         """
         return pages(partial(_listing, project_id))
 

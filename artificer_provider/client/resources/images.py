@@ -59,7 +59,8 @@ class Images(Resource[C]):
     """
     Text out of images and PDFs.
 
-    A document is given as bytes, the path of a file, or a file object, and is encoded while it is sent.
+    A document is given as bytes, the path of a file, or a file object, and is encoded while it is sent. What
+    may have been billed is not sent again by itself. No answer within 300 s is an error.
     """
 
     @endpoint
@@ -71,6 +72,7 @@ class Images(Resource[C]):
 
         :param image_data: the image, at most 20 MB.
         :param content_type: such as ``image/png``; told from its first bytes unless given.
+        :raises ConfigurationError: when it is empty or too large, or what it is cannot be told.
         """
         return _of_image("extract-text", "extractTextFromImage", OcrResult, image_data, content_type)
 
@@ -84,6 +86,8 @@ class Images(Resource[C]):
         :param image_data: the image, at most 20 MB.
         :param content_type: such as ``image/png``; told from its first bytes unless given.
         :param prompt: what to say about it; the engine describes it unless given.
+        :raises ConfigurationError: when it is empty or too large, or what it is cannot be told.
+        :raises ServerError: when the engine has no model that sees.
         """
         more = {} if prompt is None else {"prompt": prompt}
         return _of_image("analyze", "analyzeImage", ImageAnalysis, image_data, content_type, **more)
@@ -118,7 +122,7 @@ class Images(Resource[C]):
 
         :param pdf_data: the PDF, at most 50 MB.
         :param min_text_threshold: characters a page below which OCR is needed.
-        :param local: as for :meth:`process_pdf`; the estimate of the cost is the engine's.
+        :param local: as for :meth:`process_pdf`; the estimate of the cost, in US dollars, is the engine's.
         """
         return _check_pdf(pdf_data, min_text_threshold, local)
 

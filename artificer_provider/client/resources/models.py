@@ -58,8 +58,8 @@ class Models(Resource[C]):
         """
         Have the engine ask its provider anew which models there are.
 
-        :raises RateLimitError: when it did so within the last 5 minutes; ``retry_after`` is what is left, in
-            seconds. That is longer than the client waits by itself.
+        :raises RateLimitError: when a deployed engine did so within the last 5 minutes; ``retry_after`` is
+            what is left, in seconds. That is longer than the client waits by itself.
         """
         # A deployed engine wants a body, if only an empty one (WIRE §2).
         trpc = mutation("modelAdmin.refreshModels", {})
@@ -83,8 +83,10 @@ class Models(Resource[C]):
         That none fits is an answer too: ``selected`` is None then, ``matches`` is empty, and ``message`` says
         so.
 
-        :param requirements: what the model has to be, in the engine's words, such as
-            ``{"minInputTokens": 1000, "preferSpeed": True}``.
+        :param requirements: what the model has to be, in the engine's words: a deployed one knows
+            ``{"minInputTokens": 1000, "preferSpeed": True}`` among others (WIRE §5), the embedded one
+            ``maxCost``, ``maxInputCost`` and ``maxOutputCost`` (US dollars for a million tokens),
+            ``provider`` and ``supportsStreaming``. Of a word that it does not know nothing fits there.
         :param show_all: whether all that fit are listed in ``matches``, in place of the best as ``selected``.
         """
         doing = "choosing a model"

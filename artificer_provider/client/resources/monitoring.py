@@ -63,11 +63,12 @@ class Monitoring(Resource[C]):
         """
         Ask how one model is.
 
-        A deployed engine gives what it knows already: a model that it never asked, or does not have, is
-        unhealthy since 1970, and ``health.error`` says "No health check performed" (WIRE §5).
+        It costs nothing. The embedded engine asks the model's server; a model that it does not have is
+        unhealthy, and ``health.error`` names those that it has. A deployed engine gives what it knows
+        already: a model that it never asked, or does not have, is unhealthy since 1970, and ``health.error``
+        says "No health check performed" (WIRE §5).
 
         :param model_id: such as ``openai/gpt-4o-mini``.
-        :raises NotFoundError: when an engine that speaks ``rest`` has no such model.
         """
         doing = f"checking model {model_id!r}"
         body = checked(CheckModel, doing, model_id=model_id)

@@ -45,7 +45,12 @@ Answers = list[PhaseAnswer]
 
 
 class Orchestration(Resource[C]):
-    """One text, answered at once. No call is sent again by itself once it may have been billed."""
+    """
+    One text, answered at once.
+
+    No call is sent again by itself once it may have been billed. No answer within 150 s, for each phase, is
+    an error.
+    """
 
     @flow
     def execute(

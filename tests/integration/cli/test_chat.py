@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from support.scripted_server import Asked, Reply
+from support.waiting import wait_until
 
 from artificer_provider.client import Artificer
+from artificer_provider.engine.answering import minilm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from support.command import Command
+    from support.model_server import ModelServer
     from support.scripted_server import ScriptedServer
-
-pytestmark = pytest.mark.skipif(
-    not (hasattr(Artificer, "chat") and hasattr(Artificer, "search")),
-    reason="the client has no chat or search yet",
-)
 
 REST = ("--dialect", "rest")
 HOSTILE = "\x1b[31mred [bold]loud[/bold]\n"
+TEXT = "Cats eat fish and mice. They sleep for most of the day. " * 8
 FROM = [{"documentId": "d1", "filename": "guide.pdf"}]
 
 
@@ -59,6 +59,38 @@ def chatting(scripted: Command, server: ScriptedServer) -> Command:
 
     server.otherwise = answer
     return scripted
+
+
+@pytest.mark.parametrize("wire", ["rest", "trpc"])
+def test_an_engine_answers_and_finds_what_its_documents_say(
+    artificer: Command, models: ModelServer, wire: str
+) -> None:
+    settings = artificer.settings
+    with Artificer(settings["ARTIFICER_API_KEY"], settings["ARTIFICER_BASE_URL"], dialect=wire) as client:
+        project = client.projects.create("Cats").id
+        client.projects.upload_document(project, TEXT.encode(), "cats.txt")
+        said = artificer("chat", "What do cats eat?", "--project", project, "--dialect", wire)
+        assert (said.code, said.out) == (0, ">What do cats eat?\n"), said.err
+        conversation = said.err.rpartition("--conversation ")[2].split()[0]
+        again = artificer("chat", "And dogs?", "--conversation", conversation, "--json", "--dialect", wire)
+        assert (again.json["content"], again.json["model"]) == (">And dogs?", models.model)
+        assert [message.role for message in client.messages.list(conversation)] == ["user", "assistant"] * 2
+        if minilm.is_installed():
+            wait_until(lambda: client.search.get_stats(project).indexed_documents == 1, "it is indexed")
+            found = artificer("search", project, "food of cats", "--json", "--dialect", wire)
+            assert [one["filename"] for one in found.json["results"]] == ["cats.txt"]
+        client.projects.delete(project)
+        client.conversations.delete(conversation)
+    gone = artificer("search", project, "food of cats", "--dialect", wire)
+    assert (gone.code, project in gone.err) == (6, True)
+
+
+def test_without_the_key_nothing_is_said_or_found(artificer: Command) -> None:
+    nobody = replace(artificer, settings={"ARTIFICER_BASE_URL": artificer.settings["ARTIFICER_BASE_URL"]})
+    for words in (("chat", "hello"), ("search", "p1", "what is it?")):
+        refused = nobody(*words)
+        assert (refused.code, refused.out) == (5, "")
+        assert "asks for a key" in refused.err
 
 
 def test_an_answer_is_written_and_the_conversation_named(chatting: Command, server: ScriptedServer) -> None:

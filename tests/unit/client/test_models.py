@@ -267,12 +267,6 @@ def test_a_model_that_a_deployed_engine_does_not_have_is_unhealthy(
     assert found.health.last_checked.year == 1970
 
 
-def test_a_model_that_an_engine_does_not_have_is_not_found(server: ScriptedServer, client: Artificer) -> None:
-    server.will_answer(refused("rest", 404, "not_found", "There is no model 'no/such'."))
-    with pytest.raises(NotFoundError, match=r"checking model 'no/such': There is no model 'no/such'"):
-        client.monitoring.check_model("no/such")
-
-
 def test_a_conversation_with_a_model_that_does_not_exist_is_refused_in_the_words_of_the_engine(
     server: ScriptedServer, either: Artificer, wire: str
 ) -> None:

@@ -182,6 +182,16 @@ def test_a_conversation_that_is_not_there_is_told_as_by_a_status(
         assert caught.value.reason == "Conversation not found"
 
 
+def test_an_engine_that_has_a_word_for_what_is_not_there_is_believed(
+    server: ScriptedServer, anyone: Artificer
+) -> None:
+    said = {"type": "error", "error": "There is no conversation 'c1' here.", "code": "not_found"}
+    server.will_answer(streamed(CONNECTED, event("error", said)))
+    with pytest.raises(NotFoundError, match="There is no conversation 'c1' here") as caught:
+        list(anyone.chat.stream("c1", "hello"))
+    assert caught.value.code == "not_found"
+
+
 def test_a_thing_that_is_not_found_in_the_middle_keeps_the_text(
     server: ScriptedServer, tireless: Artificer
 ) -> None:

@@ -7,12 +7,12 @@ import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from support.scripted_server import Reply, ScriptedServer
 from support.wire import answer
-from support.wires import KINDS, REST, TRPC, open_client
+from support.wires import KINDS, REST, TRPC, open_client, worker_of
 
 from artificer_provider.client import Artificer, AsyncArtificer
 from artificer_provider.client._core import Request, Rest
@@ -65,14 +65,6 @@ def nobody() -> Iterator[str]:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{bound.getsockname()[1]}"
-
-
-def worker_of(client: Artificer) -> Worker:
-    """Give the worker of a client, or of one that is waited for."""
-    found: Any = client.worker
-    assert found is not None
-    worker: Worker = getattr(found, "_target", found)
-    return worker
 
 
 def read(client: Artificer) -> str:
