@@ -68,6 +68,8 @@ BENCHMARKS = (
     "tests/benchmarks/bench_stream.py",
     "tests/benchmarks/bench_engine.py",
     "tests/benchmarks/bench_search.py",
+    "tests/benchmarks/bench_chat.py",
+    "tests/benchmarks/bench_memory.py",
 )
 
 LOCK = (

@@ -59,26 +59,10 @@ def make_app(
 ) -> FastAPI:
     """Put the paths over a store. All that it is given ends with it."""
     indexer = Indexer(store, answerers.embedder)
-
-    @asynccontextmanager
-    async def life(_: FastAPI) -> AsyncIterator[None]:
-        await store.write(writes.forget_old_keys)
-        await store.write(changes.forget)
-        await store.write(key_usage.forget)
-        documents.open()
-        await runner.take_up()
-        await indexer.take_up()
-        yield
-        await indexer.close()
-        await asyncio.gather(runner.close(SHUTDOWN_GRACE), turns.close(SHUTDOWN_GRACE))
-        await documents.close()
-        await answerers.close()
-        store.close()
-
     app = FastAPI(
+        lifespan=partial(_life, store, answerers, runner, documents, turns=turns, indexer=indexer),
         title="Artificer engine",
         version=__version__,
-        lifespan=life,
         generate_unique_id_function=operation_id,
         redirect_slashes=False,  # a path that is not in the contract is unknown, not moved
         # The stock pages of documentation load their scripts from the internet.
@@ -110,3 +94,29 @@ def make_app(
     add_trpc(app, Rooms(store, answerers, runner, documents, retrieval, indexer, turns))
     app.openapi = partial(make_document, app)  # type: ignore[method-assign]  # FastAPI's own way to change the document
     return app
+
+
+@asynccontextmanager
+async def _life(
+    store: Store,
+    answerers: Answerers,
+    runner: Runs,
+    documents: Documents,
+    _: FastAPI,
+    *,
+    turns: Turns,
+    indexer: Indexer,
+) -> AsyncIterator[None]:
+    """Take up what was under way when the engine last ended; give what is a moment when it ends."""
+    await store.write(writes.forget_old_keys)
+    await store.write(changes.forget)
+    await store.write(key_usage.forget)
+    documents.open()
+    await runner.take_up()
+    await indexer.take_up()
+    yield
+    await indexer.close()
+    await asyncio.gather(runner.close(SHUTDOWN_GRACE), turns.close(SHUTDOWN_GRACE))
+    await documents.close()
+    await answerers.close()
+    store.close()

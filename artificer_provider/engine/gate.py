@@ -130,7 +130,7 @@ async def read_body(request: Request) -> bytearray:
     :raises EngineError: 400 when it is cut off, 413 when it is too large, 415 when it is not said to be JSON.
     """
     body = bytearray()
-    async for chunk in body_chunks(request, MAX_BODY_BYTES, "make several jobs of it"):
+    async for chunk in body_chunks(request, MAX_BODY_BYTES, "send it in parts"):
         body += chunk
     return body
 

@@ -56,7 +56,11 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         while (version := _version(connection)) < len(STEPS):
             _take_step(connection, version)
     except sqlite3.DatabaseError as error:
-        raise UnreadableStoreError(f"{path} is no database of this engine ({error})") from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: sqlite3.DatabaseError) -> UnreadableStoreError:
+    return UnreadableStoreError(f"{path} is no database of this engine ({error})")
 
 
 def is_prepared(connection: sqlite3.Connection) -> bool:
@@ -124,6 +128,9 @@ class Store:
         except UnreadableStoreError:
             self.close()
             raise
+        except sqlite3.DatabaseError as error:
+            self.close()
+            raise _unreadable(path, error) from error
         self._writer.start()
 
     def connect(self) -> sqlite3.Connection:

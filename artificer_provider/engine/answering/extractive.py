@@ -59,12 +59,14 @@ class Extractive:
 
     :param likeness: how texts are compared; the answers' ``model`` is named after it.
     :param pool: the threads that do the work.
+    :param small_model: the language model that runs here, to be pointed to; None when there is none.
     """
 
     is_deterministic = True
     is_language_model = False
 
-    def __init__(self, likeness: Likeness, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, likeness: Likeness, pool: ThreadPoolExecutor, small_model: str | None = None) -> None:
+        self._small_model = small_model
         self.model = f"extractive-{likeness.name}"
         self._likeness = likeness
         self._pool = pool
@@ -133,10 +135,13 @@ class Extractive:
     @property
     def needs_documents(self) -> str:
         """What to tell who would talk to it."""
+        here = (
+            f"let the conversation name {self._small_model!r}, which is here, " if self._small_model else ""
+        )
         return (
             f"{self.model} is no language model: it can only point to what the documents of a project say, "
-            "and there are none to look in. Chat needs a language model: set ARTIFICER_ENGINE_LLM_URL and "
-            "ARTIFICER_ENGINE_LLM_MODEL or name one in the models file, or put the conversation into a "
+            f"and there are none to look in. Chat needs a language model: {here}set ARTIFICER_ENGINE_LLM_URL "
+            "and ARTIFICER_ENGINE_LLM_MODEL or name one in the models file, or put the conversation into a "
             "project with documents."
         )
 

@@ -73,8 +73,9 @@ class Answerers:
         #: What search finds meaning with; None without the extra ``engine-models``.
         self.embedder = Embedder(sentences, self._pool) if sentences else None
         kinds: list[Likeness] = [*([sentences] if sentences else []), TfIdf()]
-        found = [Extractive(kind, self._pool) for kind in kinds]
-        here: list[Extractive | SmolLm] = [*found, *([SmolLm(small_model)] if small_model else [])]
+        small = SmolLm(small_model) if small_model else None
+        found = [Extractive(kind, self._pool, small.model if small else None) for kind in kinds]
+        here: list[Extractive | SmolLm] = [*found, *([small] if small else [])]
         self._here: Mapping[str, Extractive | SmolLm] = {
             "extractive": found[0],
             **{model.model: model for model in here},

@@ -8,14 +8,15 @@ translation, extraction or the judging of answers: it is not offered for the las
 from __future__ import annotations
 
 import json
+import re
 import time
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ValidationError
 
-from artificer_provider.engine.answering.base import Answer, AnswerError, Offer, Price, Score
+from artificer_provider.engine.answering.base import Answer, AnswerError, CutOffError, Offer, Price, Score
 from artificer_provider.engine.answering.health import Watch
 from artificer_provider.engine.answering.http import NoReplyError, NotSentError
 from artificer_provider.engine.answering.openai import ANSWER_TIMEOUT
@@ -26,7 +27,7 @@ from artificer_provider.engine.llm.process import ModelProcess
 from artificer_provider.engine.llm.weights import MODEL
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from artificer_provider.client.models.batch import PhaseConfig
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 CLASSIFY = "classify"
 PROVIDER = "smollm"
 _LABEL_TOKENS = 32
+#: How the process says that it has no room for what it was asked.
+_TOO_LONG = re.compile(r"\((\d+) tokens\) exceeds the available context size \((\d+) tokens\)")
 
 
 class _Choice(BaseModel):
@@ -121,7 +124,7 @@ class SmolLm:
         :raises AnswerError: when it gives no text, or has no room for all that was said.
         """
         async with self._process.turn:
-            with self._watch.calling(MODEL):
+            with self._watch.calling(MODEL), _in_its_words():
                 served = await self._process.served()
                 async with aclosing(served.chat.chat(replace(turn, model=MODEL))) as pieces:
                     async for piece in pieces:
@@ -134,7 +137,7 @@ class SmolLm:
         :raises AnswerError: when it gives no text, or has no room for this one.
         """
         async with self._process.turn:
-            with self._watch.calling(MODEL):
+            with self._watch.calling(MODEL), _in_its_words():
                 return await self._answered(phase, text)
 
     async def _answered(self, phase: PhaseConfig, text: str) -> Answer:
@@ -163,6 +166,20 @@ class SmolLm:
     async def close(self) -> None:
         """End its process."""
         await self._process.close()
+
+
+@contextmanager
+def _in_its_words() -> Iterator[None]:
+    """Say what went wrong as of this model: nobody bills its answers, so none that broke off is in doubt."""
+    try:
+        yield
+    except CutOffError as cut:
+        raise AnswerError(f"{MODEL} gave no whole answer ({cut}).", cost=0.0, tokens=0) from cut
+    except AnswerError as error:
+        if (found := _TOO_LONG.search(str(error))) is None:
+            raise
+        told = f"{MODEL} has room for {found[2]} tokens, and was given {found[1]}: send less, or begin anew."
+        raise AnswerError(told, cost=0.0, tokens=0) from error
 
 
 async def _label(caller: HttpCaller, task: Classify, text: str) -> Answer:

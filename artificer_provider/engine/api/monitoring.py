@@ -66,6 +66,11 @@ def monitoring_api(store: Store, answerers: Answerers) -> APIRouter:
     async def get_capabilities() -> Response:
         return json_reply(monitoring.capabilities(answerers))
 
+    _add_check(api, answerers)
+    return api
+
+
+def _add_check(api: APIRouter, answerers: Answerers) -> None:
     @api.post(
         "/check",
         summary="See how a model is now",
@@ -80,5 +85,3 @@ def monitoring_api(store: Store, answerers: Answerers) -> APIRouter:
     async def check_model_health(request: Request) -> Response:
         asked = read_payload(await read_body(request), CheckModel)
         return json_reply(await monitoring.check(answerers, asked.model_id))
-
-    return api

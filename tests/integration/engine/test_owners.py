@@ -104,6 +104,11 @@ JOB_ID, PROJECT, DOCUMENT = (
 CONVERSATION = {"conversationId": "{conversation_id}"}
 FILE = {"filename": "a.txt", "contentType": "text/plain", "content": "A text."}
 ASKED = {"conversationContext": "c", "userRequest": "r"}
+ANOTHERS = {
+    "project": PROJECT,
+    "conversation": CONVERSATION,
+    "documents": {"documentIds": ["{document_id}"]},
+}
 #: The procedures that take an id, with what they are given.
 PROCEDURES: dict[str, object] = {
     "batch.startJob": JOB_ID,
@@ -149,6 +154,12 @@ WITHOUT_ID = re.compile(
     r"(auth|images|modelAdmin|monitoring|usage)\..*|batch\.(cleanupCheckpoints|createJob|listJobs)"
     r"|(conversations|projects)\.(create|list)|export\.(exportAll|getFormats)|orchestration\.processText"
     r"|search\.healthCheck"
+)
+#: The operations that take none either.
+UNADDRESSED = re.compile(
+    r"(extractText|analyze|processPdf|checkPdf|list(Export|Models|Fallback)|exportAll|get(Session|Model|Usage|Health|Cap"
+    r"|Search)|checkModel|refreshModels|selectModel|createProject$|listProjects$|greet|authenticate|whoami|cleanup"
+    r"|processText).*"
 )
 PARAMETER = re.compile(r"\{(\w+)\}")
 
@@ -210,12 +221,13 @@ def still_there(owners: Owners) -> None:
 
 
 def test_an_id_of_another_owner_is_as_unknown_as_one_that_never_was(owners: Owners) -> None:
-    tried: set[str] = set()
     for method, path, name in operations(owners.one.http):
         body, filters = BODIES.get(name), FILTERS.get(name)
-        if not PARAMETER.search(json.dumps([path, body, filters])):
+        if UNADDRESSED.fullmatch(name):
             continue
-        tried.add(name)
+        assert PARAMETER.search(json.dumps([path, body, filters])), (
+            f"say where {name} takes an id, if it does"
+        )
         replies: list[tuple[int, str]] = []
         for ids in (owners.ids, {}):
             told = owners.other.http.request(
@@ -227,7 +239,70 @@ def test_an_id_of_another_owner_is_as_unknown_as_one_that_never_was(owners: Owne
             assert replies[0][0] == 404, (name, replies[0])
         elif body is not None:
             assert replies[0][0] in (404, 422), (name, replies[0])
-    assert {"getBatchJob", "getBatchResults", "deleteBatchJob", "startBatchJob"} <= tried
+    still_there(owners)
+
+
+def test_no_list_and_no_figure_holds_what_is_anothers(owners: Owners) -> None:
+    asked = [
+        *(
+            owners.other.http.get(path, params={"format": "json"} if "export" in path else None)
+            for method, path, name in operations(owners.one.http)
+            if method == "GET"
+            and "images" not in path
+            and (UNADDRESSED.fullmatch(name) or name.startswith("list"))
+            and not PARAMETER.search(path)
+        ),
+        *(
+            owners.other.trpc.get(name, {"format": "json"} if name == "export.exportAll" else {})
+            for name, kind in kinds().items()
+            if kind is Kind.QUERY
+            and WITHOUT_ID.fullmatch(name)
+            and name.split(".")[0] not in ("images", "modelAdmin")
+        ),
+    ]
+    assert len(asked) > 25
+    for reply in asked:
+        assert reply.status_code == 200, (reply.request.url, reply.text)
+        assert not [one for one in owners.ids.values() if one in reply.text], reply.request.url
+    session = owners.other.http.get("/api/usage/session").json()
+    assert (session["conversationCount"], session["messageCount"]) == (0, 0)
+    assert owners.one.http.get("/api/usage/session").json()["messageCount"] > 0
+
+
+def test_ones_own_row_is_no_way_to_anothers(owners: Owners) -> None:
+    http, trpc = owners.other.http, owners.other.trpc
+    mine = http.post("/api/projects", json={"name": "own"}).json()["id"]
+    talk = http.post("/api/conversations", json={"title": "own"}).json()["id"]
+    found: list[list[httpx.Response]] = []
+    for ids in (owners.ids, {}):
+        theirs = filled(ANOTHERS, ids)
+        found.append(
+            [
+                http.post(f"/api/projects/{mine}/conversations", json=theirs["conversation"]),
+                http.post(
+                    f"/api/projects/{theirs['project']['projectId']}/conversations",
+                    json={"conversationId": talk},
+                ),
+                http.post(
+                    "/api/search/documents",
+                    json={"projectId": mine, "query": "bridge", **theirs["documents"]},
+                ),
+                http.post("/api/stream/chat", json={**theirs["conversation"], "content": "Hello."}),
+                http.post("/api/stream/orchestration", json={**theirs["conversation"], "content": "Hello."}),
+                trpc.post("projects.associateConversation", {"projectId": mine, **theirs["conversation"]}),
+                trpc.post("projects.associateConversation", {**theirs["project"], "conversationId": talk}),
+                trpc.post("conversations.create", {"title": "own", **theirs["project"]}),
+                trpc.post("batch.createJob", {**JOB, **theirs["project"]}),
+                trpc.post(
+                    "orchestration.executeQuery",
+                    {"query": "A text.", "taskType": "extract", **theirs["project"]},
+                ),
+            ]
+        )
+    for tried, unknown in zip(*found, strict=True):
+        told = [(each.status_code, unnamed(each.text, owners.ids)) for each in (tried, unknown)]
+        assert told[0] == told[1], tried.request.url
+        assert tried.status_code != 200 or "error" in tried.text or '"results":[]' in tried.text, tried.text
     still_there(owners)
 
 

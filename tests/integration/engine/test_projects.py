@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support import documents, pdfs
 from support.pdfs import text_pdf
 from support.projects import Projects
 from support.trpc import Trpc, error_of
@@ -314,6 +315,31 @@ def test_over_trpc_a_filename_loses_what_makes_it_a_path(engine: Engine, project
     assert "nothing is left" in nothing["error"]
     no_base64 = trpc.mutate("projects.uploadDocument", {**file, "filename": "a", "content": "%%%"})
     assert "base64" in no_base64["error"]
+
+
+BAD_FILES = {
+    "no PDF": (b"The quick brown fox", "application/pdf", "no PDF"),
+    "a locked PDF": (pdfs.locked_pdf(), "application/pdf", "password"),
+    "100,000 pages": (documents.many_pages(100_000), "application/pdf", "100000 pages"),
+    "a bomb": (documents.page_bomb(3 * 1024**3), "application/pdf", "memory"),
+    "a vast image": (documents.vast_png(30_000, 30_000), "image/png", "30000 x 30000"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_FILES)
+def test_a_file_that_cannot_be_read_is_refused_and_not_kept(projects: Projects, kind: str) -> None:
+    content, content_type, hint = BAD_FILES[kind]
+    project_id = projects.make()
+    reply = projects.send(project_id, content, "a.bin", content_type)
+    assert reply.status_code == 422
+    assert hint in reply.json()["error"]["message"]
+    file = {"projectId": project_id, "filename": "a.bin", "contentType": content_type}
+    sent = Trpc(projects.http).mutate(
+        "projects.uploadDocument", {**file, "content": b64encode(content).decode()}
+    )
+    assert sent["success"] is False
+    assert hint in sent["error"]
+    assert projects.http.get(f"/api/projects/{project_id}/documents").json() == []
 
 
 def test_a_proposal_is_a_language_models_and_is_counted(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from support import processes
+from support.conversing import converse, refusal, send, spoken, streaming
 from support.engine import ENGINE, clean_environment, running_engine
+from support.projects import Projects
 from support.waiting import wait_until
 
 from artificer_provider.engine.llm.weights import MODEL, weights_path
@@ -42,6 +45,9 @@ REVIEWS = {
     "I am very happy with this purchase.": "positive",
     "It is broken, ugly and far too expensive.": "negative",
 }
+
+
+PROMPTS: list[dict[str, str]] = [{"systemPrompt": "You are a pirate."}, {}]
 
 
 def fetch(home: Path) -> subprocess.CompletedProcess[str]:
@@ -127,7 +133,8 @@ def test_it_does_not_judge(engine: Engine) -> None:
 def test_a_text_that_it_has_no_room_for_fails_with_the_figures(engine: Engine) -> None:
     (row,) = outcome(engine, ["word " * 4000], phase("summarize"))
     assert row["status"] == "FAILED"
-    assert "exceeds the available context size (2048 tokens)" in row["errors"][0]["error"]
+    told = row["errors"][0]["error"]
+    assert re.search(r"has room for 2048 tokens, and was given 4\d{3}: send less", told), told
 
 
 def test_its_process_is_made_anew_when_it_died_and_ends_with_the_engine(home: Path, tmp_path: Path) -> None:
@@ -142,3 +149,88 @@ def test_its_process_is_made_anew_when_it_died_and_ends_with_the_engine(home: Pa
         second = next(child for child in children(engine) if child != first)
         engine.end(signal.SIGKILL)
         wait_until(lambda: not processes.is_alive(second), "the child to end with the engine", 10)
+
+
+@pytest.mark.parametrize("path", ["/api/chat/stream", "/api/stream/chat"])
+def test_it_talks_piece_by_piece_for_nothing(engine: Engine, path: str) -> None:
+    conversation = converse(engine, model=MODEL, maxTokens=24, temperature=0)
+    with streaming(engine, conversation, "Tell me about bridges.", path) as told:
+        first, *chunks, last = told
+    assert (first.name, last.name) == ("connection", "complete")
+    *pieces, end = [chunk.data for chunk in chunks]
+    assert len(pieces) > 3
+    assert end["metadata"]["model"] == MODEL
+    assert end["metadata"]["tokenCount"] > 24
+    said = "".join(piece["content"] for piece in pieces)
+    assert spoken(engine, conversation) == [("user", "Tell me about bridges."), ("assistant", said)]
+    kept = engine.http.get(f"/api/conversations/{conversation}").json()["messages"][1]
+    assert (kept["model"], kept["cost"]) == (MODEL, 0)
+
+
+def test_it_is_told_the_system_prompt_and_what_was_said(engine: Engine) -> None:
+    pirate, plain = ({"model": MODEL, "temperature": 0, "maxTokens": 40, **more} for more in PROMPTS)
+    conversation = converse(engine, **plain)
+    first = send(engine, conversation, "Who are you?").json()
+    assert send(engine, converse(engine, **pirate), "Who are you?").json()["content"] != first["content"]
+    second = send(engine, conversation, "Who are you?").json()
+    assert second["tokens"] > first["tokens"]
+
+
+def test_a_conversation_too_long_for_it_is_refused_with_the_figures_and_keeps_nothing(engine: Engine) -> None:
+    conversation = converse(engine, model=MODEL)
+    status, code, sentence = refusal(send(engine, conversation, "7 " * 4000))
+    assert (status, code) == (502, "model_error")
+    assert re.search(r"has room for 2048 tokens, and was given \d{4}: send less, or begin anew", sentence)
+    assert "billed" not in sentence
+    assert spoken(engine, conversation) == []
+
+
+def test_who_hangs_up_has_the_answer_kept_and_the_model_free_for_the_next(engine: Engine) -> None:
+    left, next_one = (converse(engine, model=MODEL, maxTokens=60, temperature=0) for _ in range(2))
+    with streaming(engine, left, "Tell me about bridges.") as told:
+        assert [next(told).name, next(told).name] == ["connection", "chunk"]
+    send(engine, next_one, "Say hello.").raise_for_status()
+    wait_until(lambda: len(spoken(engine, left)) == 2, "the answer is kept", 60)
+
+
+def test_one_that_dies_in_the_middle_of_an_answer_owes_nothing_and_answers_the_next(engine: Engine) -> None:
+    conversation = converse(engine, model=MODEL, maxTokens=1000, temperature=0)
+    with streaming(engine, conversation, "Count from one to a thousand.") as told:
+        assert [next(told).name, next(told).name] == ["connection", "chunk"]
+        [child] = children(engine)
+        os.kill(child, signal.SIGKILL)
+        *_, last = told
+    assert last.name == "error"
+    assert "gave no whole answer" in last.data["error"]
+    assert "billed" not in last.data["error"]
+    assert spoken(engine, conversation) == []
+    short = converse(engine, model=MODEL, maxTokens=8)
+    send(engine, short, "Say hello.").raise_for_status()
+
+
+def test_nobody_is_answered_by_it_who_did_not_name_it(engine: Engine) -> None:
+    conversation = converse(engine)
+    status, _, sentence = refusal(send(engine, conversation, "Hello?"))
+    assert status == 422
+    assert f"let the conversation name '{MODEL}', which is here" in sentence
+    assert spoken(engine, conversation) == []
+    engine.http.patch(f"/api/conversations/{conversation}", json={"model": MODEL, "maxTokens": 8})
+    assert send(engine, conversation, "Hello?").json()["model"] == MODEL
+
+
+def test_a_proposal_names_no_model_and_is_not_made_by_it(engine: Engine) -> None:
+    projects = Projects(engine)
+    document = projects.add(projects.make(), "The bridge is closed.")
+    body = {"conversationContext": "c", "userRequest": "Write it in capital letters."}
+    reply = engine.http.post(f"/api/documents/{document}/propose-update", json=body)
+    assert refusal(reply)[:2] == (503, "no_language_model")
+
+
+def test_it_is_monitored_as_any_other_and_is_free(engine: Engine) -> None:
+    checked = engine.http.post("/api/monitoring/check", json={"modelId": MODEL}).json()
+    assert checked["health"]["isHealthy"], checked
+    send(engine, converse(engine, model=MODEL, maxTokens=8), "Say hello.").raise_for_status()
+    found = engine.http.get("/api/monitoring/models").json()
+    (figures,) = (one for one in found["usage"] if one["model"] == MODEL)
+    assert figures["calls"] > 0
+    assert (figures["totalCost"], found["capabilities"][MODEL]["costPer1kTokens"]) == (0, 0)
