@@ -129,7 +129,14 @@ def start_command(
     """
     if _running and _of_python(environment) == _of_python(os.environ):
         return _running[-1].start(words, environment, cwd, streams)
-    return subprocess.Popen([*COMMAND, *words], env=environment, cwd=cwd, **streams._asdict())
+    return subprocess.Popen(
+        [*COMMAND, *words],
+        env=environment,
+        cwd=cwd,
+        stdin=streams.stdin,
+        stdout=streams.stdout,
+        stderr=streams.stderr,
+    )
 
 
 def _of_python(environment: Mapping[str, str]) -> dict[str, str]:

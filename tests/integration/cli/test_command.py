@@ -8,8 +8,8 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from support.command import COMMAND
 from support.engine import clean_environment
+from support.forge import COMMAND
 from support.scripted_server import Reply
 from support.shared import API_KEY
 
