@@ -84,6 +84,16 @@ def test_a_key_that_is_over_says_so_to_who_holds_it(guarded: Engine) -> None:
     assert "revoked" in error["message"]
 
 
+def test_an_engine_that_misbehaves_asks_for_keys_all_the_same(tmp_path: Path) -> None:
+    with running_engine(tmp_path / "data", arguments=["--quirks", "zero_costs"]) as engine:
+        holder, reader = give_key(engine), give_key(engine, scopes=("projects:read",))
+        assert error_of(Trpc(engine.http).get("batch.listJobs", {}))["message"] == NO_KEY
+        assert error_of(reader.trpc.post("batch.createJob", JOB))["data"]["code"] == "FORBIDDEN"
+        assert reader.trpc.get("batch.listJobs", {}).status_code == 403
+        assert holder.trpc.query("batch.listJobs", {})["jobs"] == []
+        assert holder.trpc.status(holder.trpc.create(JOB))["status"] == "PENDING"
+
+
 def test_nothing_but_the_whole_key_as_a_bearer_lets_anybody_in(guarded: Engine) -> None:
     secret = give_key(guarded).secret
     pair = base64.b64encode(f"user:{secret}".encode()).decode()
