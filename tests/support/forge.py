@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -70,14 +70,10 @@ class Forked:
 
 
 class Forge:
-    """
-    Asks the forging process for others.
+    """Has commands forked by a process of its own, which begins with the first of them."""
 
-    :param control: a socket to it.
-    """
-
-    def __init__(self, control: socket.socket) -> None:
-        self._control = control
+    def __init__(self) -> None:
+        self._control: socket.socket | None = None
         self._one_at_a_time = threading.Lock()
 
     def start(
@@ -87,11 +83,29 @@ class Forge:
         status, theirs = os.pipe()
         try:
             with self._one_at_a_time:
-                socket.send_fds(self._control, [len(asked).to_bytes(4)], [*streams, theirs])
-                self._control.sendall(asked)
+                control = self._control = self._control or self._begun()
+                socket.send_fds(control, [len(asked).to_bytes(4)], [*streams, theirs])
+                control.sendall(asked)
         finally:
             os.close(theirs)
         return Forked(words, status)
+
+    def _begun(self) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", f"from support.forging import forge; forge({theirs.fileno()})"],
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+            )
+        return ours
+
+    def close(self) -> None:
+        if self._control is not None:
+            self._control.close()
+            self._process.wait()
 
 
 _running: list[Forge] = []
@@ -100,22 +114,12 @@ _running: list[Forge] = []
 @contextmanager
 def running_forge() -> Iterator[None]:
     """Start commands out of a process that has imported them; it ends with this one, whatever happens."""
-    ours, theirs = socket.socketpair()
-    with ours:
-        with theirs:
-            forging = subprocess.Popen(
-                [sys.executable, "-c", f"from support.forging import forge; forge({theirs.fileno()})"],
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-            )
-        _running.append(Forge(ours))
+    with closing(Forge()) as forge:
+        _running.append(forge)
         try:
             yield
         finally:
             _running.pop()
-    forging.wait()
 
 
 def start_command(

@@ -98,10 +98,8 @@ def test_commands_and_options_are_completed(artificer: Command, typed: str, offe
         "COMP_WORDS": typed,
         "COMP_CWORD": str(typed.count(" ")),
     }
-    done = subprocess.run(
-        COMMAND, capture_output=True, text=True, env={**artificer.environment, **completing}, check=False
-    )
-    assert offered in done.stdout.splitlines()
+    artificer.settings.update(completing)
+    assert offered in artificer().out.splitlines()
 
 
 def test_a_healthy_engine_is_told_with_its_models_and_latency(artificer: Command, deployed: Command) -> None:

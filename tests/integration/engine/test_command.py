@@ -6,36 +6,21 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
+from support.command import Command
 from support.engine import clean_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from support.engine import Engine
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
-COMMAND = [sys.executable, "-m", "artificer_provider.cli"]
-
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    def run(*words: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*COMMAND, *words],
-            capture_output=True,
-            text=True,
-            env=clean_environment(environment),
-            cwd=tmp_path,
-            timeout=20,
-            check=False,
-        )
-
-    return run
+def run(tmp_path: Path) -> Command:
+    return Command(tmp_path)
 
 
 def test_one_line_says_that_the_engine_is_ready(engine: Engine) -> None:
@@ -49,9 +34,9 @@ def test_one_line_says_that_the_engine_is_ready(engine: Engine) -> None:
     assert health["batchJobs"] == {"running": 0, "pending": 0}
 
 
-def test_the_version_and_help_need_nothing_heavy(run: Run) -> None:
-    assert re.fullmatch(r"artificer \d+\.\d+\.\d+\n", run("--version").stdout)
-    assert "engine" in run("--help").stdout
+def test_the_version_and_help_need_nothing_heavy(run: Command) -> None:
+    assert re.fullmatch(r"artificer \d+\.\d+\.\d+\n", run("--version").out)
+    assert "engine" in run("--help").out
     heavy = "fastapi uvicorn pydantic httpx onnxruntime numpy airflow sqlite3"
     probe = f"import sys, artificer_provider.cli; print([m for m in {heavy.split()} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
@@ -75,38 +60,38 @@ def test_a_missing_extra_is_named() -> None:
     assert done.stderr.count("\n") == 1
 
 
-def test_a_port_in_use_is_named_and_nothing_is_left(run: Run, tmp_path: Path) -> None:
+def test_a_port_in_use_is_named_and_nothing_is_left(run: Command, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         done = run("engine", "--port", port, "--data", str(tmp_path / "new"))
-    assert (done.returncode, done.stdout) == (2, "")
-    assert port in done.stderr
-    assert done.stderr.count("\n") == 1
+    assert (done.code, done.out) == (2, "")
+    assert port in done.err
+    assert done.err.count("\n") == 1
     assert not (tmp_path / "new").exists()
 
 
-def test_a_data_directory_in_use_is_named(run: Run, engine: Engine) -> None:
+def test_a_data_directory_in_use_is_named(run: Command, engine: Engine) -> None:
     done = run("engine", "--port", "0", "--data", str(engine.data))
-    assert (done.returncode, done.stdout) == (2, "")
-    assert str(engine.data) in done.stderr
-    assert "nother engine" in done.stderr
+    assert (done.code, done.out) == (2, "")
+    assert str(engine.data) in done.err
+    assert "nother engine" in done.err
 
 
-def test_a_data_directory_that_cannot_be_made_is_named(run: Run, tmp_path: Path) -> None:
+def test_a_data_directory_that_cannot_be_made_is_named(run: Command, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("here")
     for data in (tmp_path / "file", tmp_path / "file" / "below"):
         done = run("engine", "--port", "0", "--data", str(data))
-        assert (done.returncode, done.stdout) == (2, "")
-        assert str(data) in done.stderr
-        assert done.stderr.count("\n") == 1
+        assert (done.code, done.out) == (2, "")
+        assert str(data) in done.err
+        assert done.err.count("\n") == 1
 
 
-def test_a_file_that_is_no_database_of_ours_is_left_alone(run: Run, tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_of_ours_is_left_alone(run: Command, tmp_path: Path) -> None:
     database = tmp_path / "engine.sqlite3"
     database.write_bytes(b"no database at all" * 100)
     done = run("engine", "--port", "0", "--data", str(tmp_path))
-    assert (done.returncode, done.stdout) == (2, "")
-    assert str(database) in done.stderr
+    assert (done.code, done.out) == (2, "")
+    assert str(database) in done.err
     assert database.read_bytes() == b"no database at all" * 100
 
 
@@ -122,13 +107,14 @@ def test_a_file_that_is_no_database_of_ours_is_left_alone(run: Run, tmp_path: Pa
     ],
 )
 def test_wrong_settings_are_named(
-    run: Run,
+    run: Command,
     tmp_path: Path,
     words: list[str],
     environment: dict[str, str],
     hint: str,
 ) -> None:
-    done = run("engine", "--port", "0", "--data", str(tmp_path / "new"), *words, environment=environment)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert hint in done.stderr.splitlines()[-1]
+    run.settings.update(environment)
+    done = run("engine", "--port", "0", "--data", str(tmp_path / "new"), *words)
+    assert (done.code, done.out) == (2, "")
+    assert hint in done.err.splitlines()[-1]
     assert not (tmp_path / "new").exists()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.engine import clean_environment, running_engine
+from support.command import Command
+from support.engine import running_engine
 from support.model_server import ModelServer
 
 from artificer_provider.client.models.batch import BatchAnalytics
@@ -153,16 +152,9 @@ def test_an_engine_does_not_start_on_models_that_do_not_go_together(
     tmp_path: Path, models: Path, change: tuple[str, str], environment: dict[str, str], hint: str
 ) -> None:
     models.write_text(models.read_text().replace(*change))
-    command = [sys.executable, "-m", "artificer_provider.cli", "engine", "--port", "0"]
-    done = subprocess.run(
-        [*command, "--data", str(tmp_path / "data"), "--models", str(models)],
-        capture_output=True,
-        text=True,
-        env=clean_environment({"FIRST_KEY": "k", **environment}),
-        timeout=30,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (2, "")
-    assert hint in done.stderr
-    assert done.stderr.count("\n") == 1
+    run = Command(tmp_path, {"FIRST_KEY": "k", **environment})
+    done = run("engine", "--port", "0", "--data", tmp_path / "data", "--models", models)
+    assert (done.code, done.out) == (2, "")
+    assert hint in done.err
+    assert done.err.count("\n") == 1
     assert not (tmp_path / "data").exists()

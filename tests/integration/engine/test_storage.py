@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
-import subprocess
-import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
-from support.engine import clean_environment, running_engine
+from support.command import Command
+from support.engine import running_engine
 from support.waiting import wait_until
 
 from artificer_provider.engine.schema import STEPS
@@ -23,6 +21,7 @@ from artificer_provider.engine.schema import STEPS
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from support.command import Ended
     from support.engine import Engine
     from support.model_server import ModelServer
 
@@ -38,16 +37,8 @@ def body(count: int, **options: object) -> dict[str, Any]:
     }
 
 
-def back_up(data: Path, copy: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "artificer_provider.cli", "engine"]
-    return subprocess.run(
-        [*command, "--data", str(data), "--backup", str(copy)],
-        capture_output=True,
-        text=True,
-        env=clean_environment(),
-        timeout=60,
-        check=False,
-    )
+def back_up(data: Path, copy: Path) -> Ended:
+    return Command(data.parent)("engine", "--data", data, "--backup", copy)
 
 
 @pytest.mark.slow
@@ -60,8 +51,8 @@ def test_a_copy_taken_at_full_speed_is_whole_and_an_engine_goes_on_with_it(
     wait_until(lambda: len(model_server.answered) > 50, "the job is under way")
     copy = tmp_path / "copy.sqlite3"
     done = back_up(llm_engine.data, copy)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("Copied 2 jobs (")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("Copied 2 jobs (")
     assert copy.stat().st_mode & 0o077 == 0
     assert [path.name for path in tmp_path.glob("copy.sqlite3*")] == ["copy.sqlite3"]
     llm_engine.wait_for(job_id, "COMPLETED")
@@ -93,9 +84,9 @@ def test_a_copy_overwrites_nothing_and_needs_something_to_copy(engine: Engine, t
         (tmp_path / "empty", tmp_path / "new", "has no engine.sqlite3"),
     ):
         done = back_up(data, copy)
-        assert (done.returncode, done.stdout) == (2, "")
-        assert hint in done.stderr
-        assert done.stderr.count("\n") == 1
+        assert (done.code, done.out) == (2, "")
+        assert hint in done.err
+        assert done.err.count("\n") == 1
     assert (tmp_path / "there").read_text() == "mine"
     assert (tmp_path / "cut.partial").read_text() == "of another"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cut.partial", "there"]
@@ -104,8 +95,8 @@ def test_a_copy_overwrites_nothing_and_needs_something_to_copy(engine: Engine, t
 def test_a_file_that_is_no_database_is_not_copied(tmp_path: Path) -> None:
     (tmp_path / "engine.sqlite3").write_bytes(b"no database at all" * 100)
     done = back_up(tmp_path, tmp_path / "copy")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.count("\n") == 1
+    assert (done.code, done.out) == (2, "")
+    assert done.err.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["engine.sqlite3"]
 
 
@@ -150,9 +141,9 @@ def test_of_a_start_and_a_delete_that_race_exactly_one_wins(
         together = Barrier(2)
 
         def send(method: str, path: str, together: Barrier = together) -> int:
-            with httpx.Client(base_url=llm_engine.url, trust_env=False, timeout=30) as http:
-                together.wait()
-                return http.request(method, path).status_code
+            http = llm_engine.client()
+            together.wait()
+            return http.request(method, path).status_code
 
         with ThreadPoolExecutor(2) as callers:
             start = callers.submit(send, "POST", f"/api/batch/{job_id}/start")

@@ -197,9 +197,9 @@ def test_of_a_call_that_waited_in_vain_for_the_dialect_nothing_was_sent(server: 
 
 def test_asking_is_part_of_the_deadline(server: ScriptedServer) -> None:
     server.otherwise = lambda _: Reply(503, headers={"Retry-After": "30"})
-    with Artificer(base_url=server.url, deadline=0.3) as client, pytest.raises(ServerError):
+    with Artificer(base_url=server.url, deadline=5) as client, pytest.raises(ServerError):
         client.batch.get("j1")
-    server.otherwise = lambda _: Reply(delay=2)
+    server.otherwise = lambda _: Reply(delay=9)
     with (
         Artificer(base_url=server.url, deadline=0.3, retries=0) as client,
         pytest.raises(ArtificerTimeoutError),
