@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).parents[3]
 
 
-@pytest.mark.parametrize("wire", [REST, TRPC, TRPC_OF_NEXT], ids=["rest", "trpc", "trpc at api/trpc"])
+@pytest.mark.parametrize(
+    "wire",
+    [REST, TRPC, pytest.param(TRPC_OF_NEXT, marks=pytest.mark.slow)],
+    ids=["rest", "trpc", "trpc at api/trpc"],
+)
 def test_it_passes_and_leaves_nothing_behind(
     llm_engine: Engine, model_server: ModelServer, wire: Wire
 ) -> None:

@@ -86,7 +86,9 @@ def test_a_check_takes_no_more_pages_either(engine: Engine) -> None:
     assert_refused(refusal, reader, "document_too_large", "100000 pages", "5000 are")
 
 
-@pytest.mark.parametrize("size", [600 * MIB, 3 * 1024 * MIB], ids=["600 MiB", "3 GiB"])
+@pytest.mark.parametrize(
+    "size", [600 * MIB, pytest.param(3 * 1024 * MIB, marks=pytest.mark.slow)], ids=["600 MiB", "3 GiB"]
+)
 def test_a_page_that_unpacks_to_gigabytes_ends_its_reader_and_nothing_else(
     reader: Reader, engine: Engine, size: int
 ) -> None:

@@ -36,7 +36,9 @@ def error_rates(engine: Engine, fonts: list[tuple[str, int]], *, is_noisy: bool)
     ids=["few", "many"],
 )
 @pytest.mark.parametrize(
-    ("is_noisy", "most"), [(False, MOST_CLEAN), (True, MOST_NOISY)], ids=["clean", "noisy"]
+    ("is_noisy", "most"),
+    [(False, MOST_CLEAN), pytest.param(True, MOST_NOISY, marks=pytest.mark.slow)],
+    ids=["clean", "noisy"],
 )
 def test_pages_of_200_dpi_are_recognised(
     engine: Engine, fonts: list[tuple[str, int]], *, is_noisy: bool, most: float

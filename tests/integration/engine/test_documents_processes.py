@@ -197,7 +197,7 @@ def test_others_are_answered_while_a_page_is_recognised(own_engine: Engine, slow
 
 
 @pytest.mark.parametrize("dialect", documents.DIALECTS)
-@pytest.mark.parametrize("mebibytes", [5, 50])
+@pytest.mark.parametrize("mebibytes", [5, pytest.param(50, marks=pytest.mark.slow)])
 def test_a_large_pdf_takes_little_memory(own_engine: Engine, dialect: str, mebibytes: int) -> None:
     own_engine.http.timeout = 120
     reader = Reader(own_engine.http, dialect)

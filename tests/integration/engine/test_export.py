@@ -154,6 +154,7 @@ def test_what_cannot_be_exported_is_refused(talker: Engine, conversation: str) -
     assert refusal(talker.http.get(path, params={"colour": "red"}))[:2] == (422, "validation_error")
 
 
+@pytest.mark.slow
 def test_an_export_that_would_not_fit_into_memory_is_refused(talker: Engine, models: ModelServer) -> None:
     conversation = converse(talker)
     path = f"/api/conversations/{conversation}/messages"

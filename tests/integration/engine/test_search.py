@@ -186,6 +186,7 @@ def indexed_chunks(engine: Engine) -> int:
         return count
 
 
+@pytest.mark.slow
 def test_an_engine_killed_while_it_indexes_goes_on_where_it_was(tmp_path: Path) -> None:
     text = "\n\n".join(
         f"Paragraph {n} is about number {n}. {'It says little more. ' * 30}" for n in range(45)

@@ -81,6 +81,7 @@ async def test_an_answer_names_its_model_and_costs_nothing(extractive: Extractiv
     assert (answer.model, answer.cost, answer.tokens) == (extractive.model, 0.0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60)
 def test_the_largest_text_is_summarized_in_words() -> None:
     with ThreadPoolExecutor(1) as pool:
