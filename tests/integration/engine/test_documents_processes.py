@@ -84,9 +84,11 @@ async def test_a_document_that_takes_too_long_in_all_is_ended(
 async def test_a_reader_that_breaks_fails_one_document(reading: Documents, slow: bytes) -> None:
     broken = asyncio.create_task(reading.read(slow, Kind.PDF, RECOGNISE))
     pid = await the_reader()
+    os.kill(pid, signal.SIGSTOP)  # however quick it is, it is not done before it breaks
     waiting = asyncio.create_task(reading.read(TEXT, Kind.PDF))
-    await asyncio.sleep(0.5)
-    os.kill(pid, signal.SIGSEGV)
+    await asyncio.sleep(0.1)
+    for signalled in (signal.SIGSEGV, signal.SIGCONT):
+        os.kill(pid, signalled)
     with pytest.raises(EngineError, match=r"broke its reader .*\(SIGSEGV\)") as caught:
         await broken
     assert caught.value.status == 422
