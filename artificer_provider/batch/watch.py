@@ -193,6 +193,7 @@ class Terms:
     :param slots: how many may run at once.
     :param more: whether something waits for a slot.
     :param cost_left: US dollars that the jobs under watch may cost; None for any.
+    :param needs_prices: whether an engine that does not say what they cost ends the watch, where it matters.
     """
 
     poll_interval: float
@@ -201,6 +202,7 @@ class Terms:
     slots: int = 1
     more: bool = False
     cost_left: float | None = None
+    needs_prices: bool = True
 
 
 class Fleet:
@@ -269,7 +271,7 @@ class Fleet:
         left = self._terms.cost_left
         if left is None:
             return None
-        if self._unpriced is not None:
+        if self._unpriced is not None and self._terms.needs_prices:
             return Wake(
                 Reason.UNPRICED,
                 self._unpriced,

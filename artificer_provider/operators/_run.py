@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from artificer_provider.batch.layout import items_of, lay_out
-from artificer_provider.batch.policy import OnChangedInput, OnClearedSuccess
+from artificer_provider.batch.policy import OnChangedInput, OnClearedSuccess, OnUnknownCost
 from artificer_provider.batch.record import Landed, Outcome
 from artificer_provider.batch.results import RowStatus, Tally, merged, to_do_over
 from artificer_provider.batch.watch import Reason, Terms
@@ -186,6 +186,9 @@ class Run:
             if self._is_late():
                 self.stop(Outcome.DEADLINE)
                 return True
+            if waiting and (outcome := self._unaffordable()) is not None:
+                self.stop(outcome)
+                return True
             slots = self._policy.max_parallel_jobs - len(running)
             if slots <= 0 or not waiting:
                 return False
@@ -201,6 +204,7 @@ class Run:
             slots=self._policy.max_parallel_jobs,
             more=bool(self._to_start()),
             cost_left=self._cost_left(),
+            needs_prices=self._needs_prices,
         )
 
     def running(self) -> list[str]:
@@ -375,6 +379,20 @@ class Run:
     def _is_late(self) -> bool:
         deadline = self._deadline()
         return deadline is not None and time.time() >= deadline
+
+    @property
+    def _needs_prices(self) -> bool:
+        return self._policy.on_unknown_cost is OnUnknownCost.FAIL
+
+    def _unaffordable(self) -> Outcome | None:
+        """Say why nothing more may be started, where that is so."""
+        left = self._cost_left()
+        if left is None:
+            return None
+        landed = [record.landed for record in self._ledger.shards if record.landed]
+        if self._needs_prices and any(one.cost is None for one in landed):
+            return Outcome.UNPRICED
+        return Outcome.BUDGET if left <= 0 else None
 
     def _cost_left(self) -> float | None:
         if self._policy.max_cost is None:

@@ -41,6 +41,7 @@ class ArtificerBatchTrigger(BaseTrigger):
     :param slots: how many jobs may run at once.
     :param more: whether something waits for a slot: then it wakes when half of them are free.
     :param cost_left: US dollars that the jobs may cost; None for any.
+    :param needs_prices: whether an engine that does not say what they cost ends the watch.
     :param version: of these arguments, for a trigger that an older release wrote.
     """
 
@@ -56,12 +57,13 @@ class ArtificerBatchTrigger(BaseTrigger):
         slots: int = 1,
         more: bool = False,
         cost_left: float | None = None,
+        needs_prices: bool = True,
         version: int = 1,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # Airflow's base has no types
         self.artificer_conn_id = artificer_conn_id
         self.job_ids = [*job_ids] if job_id is None else [job_id]
-        self.terms = Terms(poll_interval, deadline, max_stalled, slots, more, cost_left)
+        self.terms = Terms(poll_interval, deadline, max_stalled, slots, more, cost_left, needs_prices)
         self.version = version
         self._fired = False
 

@@ -170,6 +170,19 @@ def test_a_run_stops_at_its_budget_and_keeps_what_was_done(run: Run, models: Mod
     assert Counter(models.texts()) == Counter(TEXTS)
 
 
+def test_a_budget_that_cannot_be_watched_fails_the_run_unless_that_is_ignored(
+    run: Run, models: ModelServer
+) -> None:
+    models.usage = None  # nobody says how many tokens it took
+    terms: dict[str, Any] = {"max_items_per_job": 1, "max_parallel_jobs": 1, "max_cost": 1.0}
+    with pytest.raises(AirflowFailException, match="does not say what it costs, so max_cost cannot"):
+        run.execute(**terms)
+    assert len(models.texts()) < len(TEXTS)
+    run.execute(**terms, on_unknown_cost="ignore")
+    assert statuses(run) == ["succeeded"] * 7
+    assert Counter(models.texts()) == Counter(TEXTS)
+
+
 @pytest.mark.parametrize("form", ["jsonl", "jsonl.gz", "csv", "parquet"])
 def test_rows_land_in_each_format_with_the_same_bytes_each_time(run: Run, form: str) -> None:
     items = [{"input": "a", "metadata": {"id": 1}}, {"input": 'b,"\n', "metadata": {"id": 2}}]

@@ -209,6 +209,7 @@ def test_or_when_the_engine_does_not_say_what_they_cost_and_it_matters() -> None
     wake = looked(fleet(1, cost_left=1.0), NOW, j0=unpriced)
     assert isinstance(wake, Wake)
     assert wake.reason is Reason.UNPRICED
+    assert isinstance(looked(fleet(1, cost_left=1.0, needs_prices=False), NOW, j0=unpriced), float)
 
 
 def test_or_when_its_time_is_over_or_one_of_them_is_dead() -> None:
