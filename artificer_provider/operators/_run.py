@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from artificer_provider.batch.layout import items_of, lay_out
 from artificer_provider.batch.policy import OnChangedInput, OnClearedSuccess, OnUnknownCost
 from artificer_provider.batch.record import Landed, Outcome
-from artificer_provider.batch.results import RowStatus, Tally, merged, to_do_over
+from artificer_provider.batch.results import Tally, merged, to_do_over
 from artificer_provider.batch.watch import Reason, Terms
 from artificer_provider.client.errors import ConfigurationError, ConflictError, JobFailedError, NotFoundError
 from artificer_provider.client.states import JobStatus
-from artificer_provider.operators._landing import Manifest
+from artificer_provider.operators._result import manifest_of
 from artificer_provider.operators._submit import Submission
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from artificer_provider.batch.watch import Wake
     from artificer_provider.client import Artificer
     from artificer_provider.client.models.batch import BatchJobResult
-    from artificer_provider.operators._landing import Landing
+    from artificer_provider.operators._landing import Landing, Manifest
     from artificer_provider.operators._ledger import Ledger
 
 #: Jobs given up for dead in one run, before it is a failure.
@@ -241,26 +241,9 @@ class Run:
 
     def result(self) -> Manifest:
         """Put together what the run came to."""
-        records = self._ledger.shards
-        landed = [record.landed for record in records if record.landed]
-        counts = {status.value: sum(one.counts.get(status, 0) for one in landed) for status in RowStatus}
-        counts[RowStatus.UNPROCESSED] += self.header.items - sum(counts.values())
-        failed = self.header.items - counts[RowStatus.SUCCEEDED]
-        too_many = failed > self._policy.allowed_failures(self.header.items)
-        outcome = self.header.stopping or (Outcome.FAILED if too_many else Outcome.SUCCEEDED)
-        return Manifest(
-            run=self._ledger.run.digest(),
-            path=self._landing.path,
-            outcome=outcome.value,
-            files=[one.file for one in landed],
-            job_ids=[job for record in records for job in record.jobs],
-            items=self.header.items,
-            counts=counts,
-            cost=_total([one.cost for one in landed]),
-            tokens=_whole(_total([one.tokens for one in landed])),
-            models=sorted({model for one in landed for model in one.models}),
-            rounds=self.header.rounds,
-        )
+        allowed = self._policy.allowed_failures(self.header.items)
+        run = self._ledger.run.digest()
+        return manifest_of(run, self._landing.path, self.header, self._ledger.shards, allowed)
 
     def end(self, manifest: Manifest) -> None:
         """Write down how the run ended, once its manifest is there: what comes after is a clear."""
@@ -406,13 +389,3 @@ def _cancel(client: Artificer, job_id: str) -> None:
         client.batch.cancel(job_id)
     except (ConflictError, NotFoundError):  # it has just ended by itself, or is gone
         return
-
-
-def _total(parts: list[float | None] | list[int | None]) -> float | None:
-    """Add what is known of every part; unknown when one is not, never too small."""
-    known = [part for part in parts if part is not None]
-    return sum(known) if len(known) == len(parts) else None
-
-
-def _whole(number: float | None) -> int | None:
-    return None if number is None else int(number)

@@ -1,0 +1,54 @@
+"""What a run came to, out of its records."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from artificer_provider.batch.record import Outcome
+from artificer_provider.batch.results import RowStatus
+from artificer_provider.operators._landing import Manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from artificer_provider.batch.record import Header, ShardRecord
+
+
+def manifest_of(
+    run: str, path: str, header: Header, records: Sequence[ShardRecord], allowed: int
+) -> Manifest:
+    """
+    Put together what a run came to.
+
+    :param run: the digest of its key.
+    :param path: the folder of its rows.
+    :param allowed: how many items may be without a good answer.
+    """
+    landed = [record.landed for record in records if record.landed]
+    counts = {status.value: sum(one.counts.get(status, 0) for one in landed) for status in RowStatus}
+    counts[RowStatus.UNPROCESSED] += header.items - sum(counts.values())
+    too_many = header.items - counts[RowStatus.SUCCEEDED] > allowed
+    outcome = header.stopping or (Outcome.FAILED if too_many else Outcome.SUCCEEDED)
+    return Manifest(
+        run=run,
+        path=path,
+        outcome=outcome.value,
+        files=[one.file for one in landed],
+        job_ids=[job for record in records for job in record.jobs],
+        items=header.items,
+        counts=counts,
+        cost=_total([one.cost for one in landed]),
+        tokens=_whole(_total([one.tokens for one in landed])),
+        models=sorted({model for one in landed for model in one.models}),
+        rounds=header.rounds,
+    )
+
+
+def _total(parts: list[float | None] | list[int | None]) -> float | None:
+    """Add what is known of every part; unknown when one is not, never too small."""
+    known = [part for part in parts if part is not None]
+    return sum(known) if len(known) == len(parts) else None
+
+
+def _whole(number: float | None) -> int | None:
+    return None if number is None else int(number)
