@@ -170,6 +170,12 @@ def test_a_run_stops_at_its_budget_and_keeps_what_was_done(run: Run, models: Mod
     assert Counter(models.texts()) == Counter(TEXTS)
 
 
+def test_a_budget_that_is_used_up_starts_nothing_more(run: Run, models: ModelServer) -> None:
+    with pytest.raises(AirflowFailException, match="cost more than max_cost"):
+        run.execute(max_items_per_job=1, max_parallel_jobs=1, max_cost=2 * CALL_COST)
+    assert models.texts() == TEXTS[:2]
+
+
 def test_a_budget_that_cannot_be_watched_fails_the_run_unless_that_is_ignored(
     run: Run, models: ModelServer
 ) -> None:
