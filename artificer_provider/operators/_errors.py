@@ -35,3 +35,8 @@ def told_to_airflow(kept: Callable[[], str]) -> Iterator[None]:
         raise AirflowException(
             f"The storage failed: {error}. {kept()} This may pass: a retry goes on from here."
         ) from error
+
+
+def nothing_started() -> str:
+    """Say that a try failed before it came to a job."""
+    return "No job was started by this try."

@@ -78,7 +78,7 @@ class Run:
         self._landing = landing
         self._asked = asked
         self._policy = asked.policy
-        self._log = log
+        self.log = log
         #: Shards whose job is there, and whose start was never sent.
         self._unstarted: list[int] = []
         #: Jobs of which the log of this leg has told already.
@@ -143,12 +143,12 @@ class Run:
         if header.outcome is None:
             return
         if header.outcome is not Outcome.SUCCEEDED:
-            self._log.info("The run had failed (%s): what has no good answer is done over.", header.outcome)
+            self.log.info("The run had failed (%s): what has no good answer is done over.", header.outcome)
             self._ledger.note(replace(header, outcome=None, since=None, rounds=header.rounds + 1))
         elif self._policy.on_cleared_success is OnClearedSuccess.RERUN:
             self._ledger.open(self._asked.conn_id, layout, self._ledger.next_generation)
         else:
-            self._log.info("The run had succeeded: its rows are landed again, and nothing is paid.")
+            self.log.info("The run had succeeded: its rows are landed again, and nothing is paid.")
             for number, record in enumerate(self._ledger.shards):
                 self._ledger.note_shard(number, replace(record, landed=None))
             self._ledger.note(replace(header, outcome=None))
@@ -159,7 +159,7 @@ class Run:
         with self.clients(self.header.conn_id) as client:
             for job_id in self.running():
                 _cancel(client, job_id)
-                self._log.warning("%s: its job %s was cancelled.", why, job_id)
+                self.log.warning("%s: its job %s was cancelled.", why, job_id)
         self._ledger.open(self._asked.conn_id, layout, self._ledger.next_generation)
 
     def resume(self) -> None:
@@ -227,7 +227,7 @@ class Run:
         }
         outcome = ends.get(wake.reason)
         if outcome is not None:
-            self._log.warning("%s The run is stopped (%s).", wake.message or "", outcome)
+            self.log.warning("%s The run is stopped (%s).", wake.message or "", outcome)
             self.stop(outcome)
         return outcome
 
@@ -289,7 +289,7 @@ class Run:
             ) from error
         if job_id not in self._told:
             self._told.add(job_id)
-            self._log.info("Job %s of an earlier try is %s.", job_id, status)
+            self.log.info("Job %s of an earlier try is %s.", job_id, status)
         return status
 
     def _to_start(self) -> list[int]:
@@ -305,7 +305,7 @@ class Run:
     def _start(self, number: int) -> None:
         record = self._ledger.shards[number]
         if record.landed is not None:
-            self._log.info("%d items of shard %d are done over.", record.unsuccessful, number + 1)
+            self.log.info("%d items of shard %d are done over.", record.unsuccessful, number + 1)
             self._ledger.note_shard(number, record.next_round())
         if self.header.since is None:
             self._ledger.note(replace(self.header, since=time.time()))
@@ -319,7 +319,7 @@ class Run:
             items=partial(self._items, number),
             work=self._asked.work,
             name=self._asked.name,
-            log=self._log,
+            log=self.log,
         ).bring_to_run()
         self._told.add(self._ledger.shards[number].job_id or "")
 
@@ -350,7 +350,7 @@ class Run:
 
     def _revive(self, wake: Wake) -> None:
         """Give a job up whose engine died; the rows that are done are kept, the rest goes into a new one."""
-        self._log.warning("%s", wake.message)
+        self.log.warning("%s", wake.message)
         _cancel(self.client, wake.job_id)
         header = self.header
         if header.revived < MAX_REVIVED:

@@ -2,47 +2,33 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator, conf
+from airflow.providers.common.compat.sdk import BaseOperator, conf
 
-from artificer_provider.batch.identity import RunKey
-from artificer_provider.batch.layout import Bounds, lay_out
-from artificer_provider.batch.plan import Work, checked_item, read_options, read_phases, refuse_one_value
-from artificer_provider.batch.policy import OnChangedInput, OnClearedSuccess, OnUnknownCost, read_policy
-from artificer_provider.batch.prompt import Prompt
-from artificer_provider.batch.record import Outcome
-from artificer_provider.batch.sources import Columns, Listed
-from artificer_provider.batch.watch import Fleet, Progress, Reason, Wake
-from artificer_provider.client import limits
-from artificer_provider.client.errors import ArtificerError, ConfigurationError
 from artificer_provider.hooks.artificer import ArtificerHook
-from artificer_provider.operators._errors import told_to_airflow
-from artificer_provider.operators._formats import Format, read_format
-from artificer_provider.operators._inputs import Items, source_of
-from artificer_provider.operators._landing import Landing, Manifest
-from artificer_provider.operators._ledger import Ledger
-from artificer_provider.operators._run import Asked, Run
-from artificer_provider.operators._store import run_store
-from artificer_provider.operators._submit import Submission
-from artificer_provider.triggers.batch import ArtificerBatchTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow.providers.common.compat.sdk import Context
 
-    from artificer_provider.batch.plan import Json
+    from artificer_provider.batch.identity import RunKey
+    from artificer_provider.batch.plan import Json, Work
     from artificer_provider.batch.sources import Source
-    from artificer_provider.client import Artificer
+    from artificer_provider.operators._inputs import Items
+    from artificer_provider.operators._ledger import Ledger
+    from artificer_provider.operators._leg import Leg
+    from artificer_provider.operators._run import Run
+
+# What a task needs to run is imported where it runs: a DAG file that is parsed every few seconds pays for
+# the classes, and for the checks of their arguments.
 
 #: What a run may take before it is cancelled.
 DEFAULT_TIMEOUT = timedelta(hours=24)
 DEFAULT_STALLED = timedelta(hours=1)
 DEFAULT_POLL_INTERVAL = 10.0
-_TOLD_FAILURES = 5
 
 
 class _BatchOperator(BaseOperator):
@@ -72,13 +58,10 @@ class _BatchOperator(BaseOperator):
         self.prompt = prompt
         self.job_name = job_name
         self.artificer_conn_id = artificer_conn_id
-        read_options(options)
-        if isinstance(phases, list | tuple):
-            read_phases(phases)
-        if prompt is not None and "{{" not in prompt:  # one with a template in it is read when it is rendered
-            Prompt.read(prompt)
+        from artificer_provider.operators._arguments import check_work
+
+        check_work(items, phases, options, prompt)
         if isinstance(items, list | tuple):
-            _check_listed(items)
             # Bulk text is no template: what looks like one in it must not be executed, nor kept by Airflow.
             self.template_fields = tuple(name for name in self.template_fields if name != "items")
 
@@ -93,6 +76,10 @@ class _BatchOperator(BaseOperator):
 
         :raises ConfigurationError: naming the file or the argument.
         """
+        from artificer_provider.batch.prompt import Prompt
+        from artificer_provider.batch.sources import Columns
+        from artificer_provider.operators._inputs import source_of
+
         kept = None if self.metadata_columns is None else tuple(self.metadata_columns)
         prompt = None if self.prompt is None else Prompt.read(self.prompt)
         return source_of(self.items, Columns(self.input_column, kept, prompt))
@@ -103,10 +90,14 @@ class _BatchOperator(BaseOperator):
 
         :raises ConfigurationError: naming the phase or the option.
         """
+        from artificer_provider.batch.plan import Work, read_options, read_phases
+
         return Work(read_phases(self.phases), read_options(self.options))
 
     def run_key(self, context: Context) -> RunKey:
         """Say which task instance this is, whatever its try."""
+        from artificer_provider.batch.identity import RunKey
+
         ti = context["ti"]
         namespace = conf.get("artificer", "namespace", fallback="airflow")
         return RunKey(
@@ -115,6 +106,9 @@ class _BatchOperator(BaseOperator):
 
     def ledger(self, context: Context) -> Ledger:
         """Read what earlier legs and tries of this run wrote down."""
+        from artificer_provider.operators._ledger import Ledger
+        from artificer_provider.operators._store import run_store
+
         return Ledger(run_store(context), self.run_key(context))
 
 
@@ -138,26 +132,18 @@ class ArtificerCreateBatchOperator(_BatchOperator):
 
     def execute(self, context: Context) -> str:
         """Create and start the job; return its id."""
-        with told_to_airflow(_nothing_started), self.hook.get_conn() as client:
-            source, work, ledger = self.source(), self.work(), self.ledger(context)
-            layout = lay_out(source, work, Bounds())
-            if len(layout.shards) > 1:
-                raise ConfigurationError(
-                    f"There are {layout.items:,} items, which is more than one job takes (at most "
-                    f"{limits.MAX_ITEMS:,}): ArtificerRunBatchOperator makes several."
-                )
-            if ledger.header is None or ledger.header.fingerprint != layout.fingerprint:
-                ledger.open(self.artificer_conn_id, layout, ledger.next_generation)
-            Submission(
-                client=client,
-                ledger=ledger,
-                number=0,
-                items=lambda: [read.item for read in source.read()],
-                work=work,
+        from artificer_provider.operators._errors import nothing_started, told_to_airflow
+        from artificer_provider.operators._leg import create_and_start
+
+        with told_to_airflow(nothing_started):
+            return create_and_start(
+                hook=self.hook,
+                ledger=self.ledger(context),
+                source=self.source(),
+                work=self.work(),
                 name=self.job_name,
                 log=self.log,
-            ).bring_to_run()
-            return str(ledger.shards[0].job_id)
+            )
 
 
 class ArtificerRunBatchOperator(_BatchOperator):
@@ -210,18 +196,18 @@ class ArtificerRunBatchOperator(_BatchOperator):
         self,
         *,
         output: str,
-        output_format: str = Format.JSONL,
+        output_format: str = "jsonl",
         max_cost: float | None = None,
-        on_unknown_cost: str = OnUnknownCost.FAIL,
+        on_unknown_cost: str = "fail",
         max_failed: int | float = 0,  # noqa: PYI041 - 1 is one item, 1.0 is all of them
         retry_failed: int = 0,
         max_parallel_jobs: int = 4,
-        max_items_per_job: int = limits.MAX_ITEMS,
+        max_items_per_job: int = 10_000,
         timeout: timedelta = DEFAULT_TIMEOUT,
         max_stalled: timedelta = DEFAULT_STALLED,
         durable: bool = True,
-        on_changed_input: str = OnChangedInput.CANCEL_AND_RERUN,
-        on_cleared_success: str = OnClearedSuccess.REUSE,
+        on_changed_input: str = "cancel_and_rerun",
+        on_cleared_success: str = "reuse",
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poll_interval: float = DEFAULT_POLL_INTERVAL,
         **kwargs: Any,  # noqa: ANN401 - BaseOperator's
@@ -231,6 +217,10 @@ class ArtificerRunBatchOperator(_BatchOperator):
         self.output_format = output_format
         self.max_items_per_job = max_items_per_job
         self.deferrable = deferrable
+        from artificer_provider.batch.policy import read_policy
+        from artificer_provider.operators._arguments import check_output
+
+        check_output(output, output_format, max_items_per_job)
         self.policy = read_policy(
             timeout=timeout,
             poll_interval=poll_interval,
@@ -244,23 +234,13 @@ class ArtificerRunBatchOperator(_BatchOperator):
             on_changed_input=on_changed_input,
             on_cleared_success=on_cleared_success,
         )
-        if not output:
-            raise ConfigurationError("output is empty: name the folder for the rows.")
-        if not 1 <= max_items_per_job <= limits.MAX_ITEMS:
-            raise ConfigurationError(
-                f"max_items_per_job is {max_items_per_job}: write 1 to {limits.MAX_ITEMS:,}."
-            )
-        read_format(output_format)
 
     def execute(self, context: Context) -> dict[str, Json]:
         """Bring the jobs to run, wait for them (or defer), and land their rows."""
-        with told_to_airflow(_nothing_started), self.hook.get_conn() as client:
-            landing = self._landing(context)
-            landing.prepare()
-            run = self._run(context, client, landing)
-            with told_to_airflow(run.kept):
-                run.begin()
-                return self._carry_on(run, landing)
+        from artificer_provider.operators._errors import nothing_started, told_to_airflow
+
+        with told_to_airflow(nothing_started):
+            return self._leg(context).begin()
 
     def execute_complete(self, context: Context, event: dict[str, Json]) -> dict[str, Json]:
         """
@@ -268,61 +248,21 @@ class ArtificerRunBatchOperator(_BatchOperator):
 
         :param event: what the trigger fired.
         """
-        wake = Wake.from_json(event)
-        if wake.reason in (Reason.REFUSED, Reason.UNREACHABLE):
-            raise AirflowException(
-                f"{wake.message} The watch over job {wake.job_id} ended ({wake.reason}); nothing was landed. "
-                "A retry looks for the job again and goes on with it while it is there."
-            )
-        with told_to_airflow(_nothing_started), self.hook.get_conn() as client:
-            landing = self._landing(context)
-            run = self._run(context, client, landing)
-            with told_to_airflow(run.kept):
-                run.resume()
-                run.heed(wake)
-                return self._carry_on(run, landing)
+        from artificer_provider.batch.watch import Wake
+        from artificer_provider.operators._errors import nothing_started, told_to_airflow
 
-    def _carry_on(self, run: Run, landing: Landing) -> dict[str, Json]:
-        while not run.advance():
-            fleet = Fleet(run.running(), run.terms())
-            if self.deferrable:
-                self._defer(run)
-            run.heed(self._wait(run.client, fleet))
-        manifest = run.result()
-        place = landing.write_manifest(manifest)
-        self._report(manifest, place)
-        run.end(manifest)
-        if manifest.outcome != Outcome.SUCCEEDED:
-            raise AirflowFailException(_verdict(manifest, run.first_failures(), place))
-        return manifest.to_xcom(place)
+        with told_to_airflow(nothing_started):
+            return self._leg(context).go_on(Wake.from_json(event))
 
-    def _wait(self, client: Artificer, fleet: Fleet) -> Wake:
-        """Look until it is time to wake."""
-        progress = {job_id: Progress() for job_id in fleet.open}
-        while True:
-            for job_id in fleet.open:
-                try:
-                    job = client.batch.get(job_id)
-                except ArtificerError as error:
-                    self.log.warning("%s", error.message)
-                    fleet.on_error(job_id, error, time.time())
-                    continue
-                fleet.on_job(job_id, job, time.time())
-                if line := progress[job_id].line(job):
-                    self.log.info("Job %s is %s", job_id, line)
-            decision = fleet.decide(time.time())
-            if isinstance(decision, Wake):
-                return decision
-            time.sleep(decision)
+    def _leg(self, context: Context) -> Leg:
+        from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    def _defer(self, run: Run) -> NoReturn:
-        jobs = run.running()
-        self.log.info("Waiting for %d job(s) in the triggerer: %s.", len(jobs), ", ".join(jobs[:5]))
-        trigger = ArtificerBatchTrigger.of(self.artificer_conn_id, jobs, run.terms())
-        # No kwargs: `dag.test` drops them, and the rest is in the store and the engine.
-        self.defer(trigger=trigger, method_name="execute_complete")
+        from artificer_provider.batch.layout import Bounds
+        from artificer_provider.operators._formats import read_format
+        from artificer_provider.operators._landing import Landing
+        from artificer_provider.operators._leg import Leg, look_on
+        from artificer_provider.operators._run import Asked
 
-    def _run(self, context: Context, client: Artificer, landing: Landing) -> Run:
         asked = Asked(
             source=self.source(),
             work=self.work(),
@@ -331,58 +271,20 @@ class ArtificerRunBatchOperator(_BatchOperator):
             conn_id=self.artificer_conn_id,
             bounds=Bounds(items=self.max_items_per_job),
         )
-        return Run(
-            client=client,
-            clients=lambda conn_id: ArtificerHook(conn_id).get_conn(),
-            ledger=self.ledger(context),
-            landing=landing,
+        folder, form = ObjectStoragePath(self.output_path), read_format(self.output_format)
+        return Leg(
             asked=asked,
+            ledger=self.ledger(context),
+            landing=Landing(folder, self.run_key(context).digest(), form),
+            wait=self._defer if self.deferrable else look_on,
             log=self.log,
         )
 
-    def _landing(self, context: Context) -> Landing:
-        from airflow.providers.common.compat.sdk import ObjectStoragePath
+    def _defer(self, run: Run) -> NoReturn:
+        from artificer_provider.triggers.batch import ArtificerBatchTrigger
 
-        run = self.run_key(context).digest()
-        return Landing(ObjectStoragePath(self.output_path), run, read_format(self.output_format))
-
-    def _report(self, manifest: Manifest, place: str) -> None:
-        counts = ", ".join(f"{count} {status}" for status, count in manifest.counts.items() if count)
-        cost = "cost unknown" if manifest.cost is None else f"cost ${manifest.cost:.4f}"
-        models = ", ".join(manifest.models) or "no model named"
-        self.log.info("%d items: %s; %s; %s; rows by %s.", manifest.items, counts, cost, models, place)
-
-
-def _check_listed(items: Sequence[object]) -> None:
-    refuse_one_value(items, "items")
-    for index, read in enumerate(Listed(items).read()):
-        checked_item(read.item, f"items[{index}]")
-    if not items:
-        raise ConfigurationError("There are no items: a batch job needs at least one.")
-
-
-def _nothing_started() -> str:
-    return "No job was started by this try."
-
-
-_WHY = {
-    Outcome.FAILED: "",
-    Outcome.BUDGET: "It cost more than max_cost and was cancelled. ",
-    Outcome.DEADLINE: "It took too long and was cancelled. ",
-    Outcome.UNPRICED: (
-        "The engine does not say what it costs, so max_cost cannot be watched, and it was cancelled (set "
-        "on_unknown_cost='ignore' to run it without a limit). "
-    ),
-}
-
-
-def _verdict(manifest: Manifest, failures: Sequence[str], place: str) -> str:
-    """Say why the run failed, what was kept, and what comes next."""
-    good = manifest.counts["succeeded"]
-    first = "; ".join(failures[:_TOLD_FAILURES]) or "the engine sent no rows for them"
-    jobs = ", ".join(manifest.job_ids[:_TOLD_FAILURES]) or "none"
-    return (
-        f"{manifest.items - good} of {manifest.items} items have no good answer (jobs: {jobs}). "
-        f"{_WHY[Outcome(manifest.outcome)]}First: {first}. All rows are beside {place}, {good} of them good. "
-        "Airflow does not retry this; clear the task to do over what has no good answer."
-    )
+        jobs = run.running()
+        self.log.info("Waiting for %d job(s) in the triggerer: %s.", len(jobs), ", ".join(jobs[:5]))
+        trigger = ArtificerBatchTrigger.of(self.artificer_conn_id, jobs, run.terms())
+        # No kwargs: `dag.test` drops them, and the rest is in the store and the engine.
+        self.defer(trigger=trigger, method_name="execute_complete")

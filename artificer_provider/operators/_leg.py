@@ -1,0 +1,192 @@
+"""One leg of a task on a worker: from its begin, or the end of a wait, to the next wait or to its result."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+
+from artificer_provider.batch.layout import Bounds, lay_out
+from artificer_provider.batch.record import Outcome
+from artificer_provider.batch.watch import Fleet, Progress, Reason, Wake
+from artificer_provider.client import limits
+from artificer_provider.client.errors import ArtificerError, ConfigurationError
+from artificer_provider.hooks.artificer import ArtificerHook
+from artificer_provider.operators._errors import told_to_airflow
+from artificer_provider.operators._run import Run
+from artificer_provider.operators._submit import Submission
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from airflow.sdk.types import Logger
+
+    from artificer_provider.batch.plan import Json, Work
+    from artificer_provider.batch.sources import Source
+    from artificer_provider.client import Artificer
+    from artificer_provider.operators._landing import Landing, Manifest
+    from artificer_provider.operators._ledger import Ledger
+    from artificer_provider.operators._run import Asked
+
+_TOLD_FAILURES = 5
+
+
+def create_and_start(
+    *, hook: ArtificerHook, ledger: Ledger, source: Source, work: Work, name: str, log: Logger
+) -> str:
+    """
+    Create one job and start it, or find the one of an earlier try; return its id.
+
+    :raises ArtificerError: when the engine cannot be asked, or refuses.
+    """
+    with hook.get_conn() as client:
+        layout = lay_out(source, work, Bounds())
+        if len(layout.shards) > 1:
+            raise ConfigurationError(
+                f"There are {layout.items:,} items, which is more than one job takes (at most "
+                f"{limits.MAX_ITEMS:,}): ArtificerRunBatchOperator makes several."
+            )
+        if ledger.header is None or ledger.header.fingerprint != layout.fingerprint:
+            ledger.open(hook.artificer_conn_id, layout, ledger.next_generation)
+        Submission(
+            client=client,
+            ledger=ledger,
+            number=0,
+            items=lambda: [read.item for read in source.read()],
+            work=work,
+            name=name,
+            log=log,
+        ).bring_to_run()
+        return str(ledger.shards[0].job_id)
+
+
+class Leg:
+    """
+    A leg of a run.
+
+    :param wait: waits for the jobs of the run; where that is not done here, it does not come back.
+    """
+
+    def __init__(
+        self,
+        *,
+        asked: Asked,
+        ledger: Ledger,
+        landing: Landing,
+        wait: Callable[[Run], Wake],
+        log: Logger,
+    ) -> None:
+        self._asked = asked
+        self._ledger = ledger
+        self._landing = landing
+        self._wait = wait
+        self._log = log
+
+    def begin(self) -> dict[str, Json]:
+        """
+        Begin a try: bring the jobs to run, and carry on from there.
+
+        :return: the manifest, in short.
+        :raises AirflowException: when a retry may help.
+        :raises AirflowFailException: when it cannot, or must not.
+        """
+        with self._client() as client:
+            self._landing.prepare()
+            run = self._run(client)
+            with told_to_airflow(run.kept):
+                run.begin()
+                return self._carry_on(run)
+
+    def go_on(self, wake: Wake) -> dict[str, Json]:
+        """
+        Go on after a wait that was not done here.
+
+        :param wake: what it ended with.
+        :return: as :meth:`begin`, and the same is raised.
+        """
+        if wake.reason in (Reason.REFUSED, Reason.UNREACHABLE):
+            raise AirflowException(
+                f"{wake.message} The watch over job {wake.job_id} ended ({wake.reason}); nothing was landed. "
+                "A retry looks for the job again and goes on with it while it is there."
+            )
+        with self._client() as client:
+            run = self._run(client)
+            with told_to_airflow(run.kept):
+                run.resume()
+                run.heed(wake)
+                return self._carry_on(run)
+
+    def _client(self) -> Artificer:
+        return ArtificerHook(self._asked.conn_id).get_conn()
+
+    def _run(self, client: Artificer) -> Run:
+        return Run(
+            client=client,
+            clients=lambda conn_id: ArtificerHook(conn_id).get_conn(),
+            ledger=self._ledger,
+            landing=self._landing,
+            asked=self._asked,
+            log=self._log,
+        )
+
+    def _carry_on(self, run: Run) -> dict[str, Json]:
+        while not run.advance():
+            run.heed(self._wait(run))
+        manifest = run.result()
+        place = self._landing.write_manifest(manifest)
+        self._report(manifest, place)
+        run.end(manifest)
+        if manifest.outcome != Outcome.SUCCEEDED:
+            raise AirflowFailException(_verdict(manifest, run.first_failures(), place))
+        return manifest.to_xcom(place)
+
+    def _report(self, manifest: Manifest, place: str) -> None:
+        counts = ", ".join(f"{count} {status}" for status, count in manifest.counts.items() if count)
+        cost = "cost unknown" if manifest.cost is None else f"cost ${manifest.cost:.4f}"
+        models = ", ".join(manifest.models) or "no model named"
+        self._log.info("%d items: %s; %s; %s; rows by %s.", manifest.items, counts, cost, models, place)
+
+
+def look_on(run: Run) -> Wake:
+    """Wait on the worker: look at the jobs of a run until it is time to wake."""
+    fleet = Fleet(run.running(), run.terms())
+    progress = {job_id: Progress() for job_id in fleet.open}
+    while True:
+        for job_id in fleet.open:
+            try:
+                job = run.client.batch.get(job_id)
+            except ArtificerError as error:
+                run.log.warning("%s", error.message)
+                fleet.on_error(job_id, error, time.time())
+                continue
+            fleet.on_job(job_id, job, time.time())
+            if line := progress[job_id].line(job):
+                run.log.info("Job %s is %s", job_id, line)
+        decision = fleet.decide(time.time())
+        if isinstance(decision, Wake):
+            return decision
+        time.sleep(decision)
+
+
+_WHY = {
+    Outcome.FAILED: "",
+    Outcome.BUDGET: "It cost more than max_cost and was cancelled. ",
+    Outcome.DEADLINE: "It took too long and was cancelled. ",
+    Outcome.UNPRICED: (
+        "The engine does not say what it costs, so max_cost cannot be watched, and it was cancelled (set "
+        "on_unknown_cost='ignore' to run it without a limit). "
+    ),
+}
+
+
+def _verdict(manifest: Manifest, failures: Sequence[str], place: str) -> str:
+    """Say why the run failed, what was kept, and what comes next."""
+    good = manifest.counts["succeeded"]
+    first = "; ".join(failures[:_TOLD_FAILURES]) or "the engine sent no rows for them"
+    jobs = ", ".join(manifest.job_ids[:_TOLD_FAILURES]) or "none"
+    return (
+        f"{manifest.items - good} of {manifest.items} items have no good answer (jobs: {jobs}). "
+        f"{_WHY[Outcome(manifest.outcome)]}First: {first}. All rows are beside {place}, {good} of them good. "
+        "Airflow does not retry this; clear the task to do over what has no good answer."
+    )
