@@ -14,11 +14,14 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def told_to_airflow(kept: Callable[[], str]) -> Iterator[None]:
+def told_to_airflow(
+    kept: Callable[[], str], permanent: type[AirflowException] = AirflowFailException
+) -> Iterator[None]:
     """
     Turn an error of the client or of the storage into one that fails the task for good, or for this try.
 
     :param kept: asked when something fails: what is there by then, as a sentence for the message.
+    :param permanent: what to raise where waiting does not help.
     """
     try:
         yield
@@ -28,7 +31,7 @@ def told_to_airflow(kept: Callable[[], str]) -> Iterator[None]:
                 f"{error.message} {kept()} This may pass: a retry goes on from here."
             ) from error
         where = " Its place is the connection's password." if isinstance(error, AuthenticationError) else ""
-        raise AirflowFailException(
+        raise permanent(
             f"{error.message}{where} {kept()} A retry would fail the same way until that is mended."
         ) from error
     except OSError as error:
@@ -40,3 +43,18 @@ def told_to_airflow(kept: Callable[[], str]) -> Iterator[None]:
 def nothing_started() -> str:
     """Say that a try failed before it came to a job."""
     return "No job was started by this try."
+
+
+def permanent_under(policy: object) -> type[AirflowException]:
+    """
+    Say what a failure that waiting does not mend is raised as.
+
+    Airflow asks no retry policy about an ``AirflowFailException``: a policy of the user's has the word.
+
+    :param policy: the task's; None below Airflow 3.3.
+    """
+    if policy is None:
+        return AirflowFailException
+    from artificer_provider.retry import ArtificerRetryPolicy
+
+    return AirflowFailException if isinstance(policy, ArtificerRetryPolicy) else AirflowException

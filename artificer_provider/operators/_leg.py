@@ -66,6 +66,7 @@ class Leg:
     A leg of a run.
 
     :param wait: waits for the jobs of the run; where that is not done here, it does not come back.
+    :param permanent: what a failure that waiting does not mend is raised as.
     """
 
     def __init__(
@@ -75,12 +76,14 @@ class Leg:
         ledger: Ledger,
         landing: Landing,
         wait: Callable[[Run], Wake],
+        permanent: type[AirflowException],
         log: Logger,
     ) -> None:
         self._asked = asked
         self._ledger = ledger
         self._landing = landing
         self._wait = wait
+        self._permanent = permanent
         self._log = log
 
     def begin(self) -> dict[str, Json]:
@@ -94,7 +97,7 @@ class Leg:
         with self._client() as client:
             self._landing.prepare()
             run = self._run(client)
-            with told_to_airflow(run.kept):
+            with told_to_airflow(run.kept, self._permanent):
                 run.begin()
                 return self._carry_on(run)
 
@@ -112,7 +115,7 @@ class Leg:
             )
         with self._client() as client:
             run = self._run(client)
-            with told_to_airflow(run.kept):
+            with told_to_airflow(run.kept, self._permanent):
                 run.resume()
                 run.heed(wake)
                 return self._carry_on(run)

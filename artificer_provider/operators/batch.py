@@ -11,6 +11,7 @@ from artificer_provider.hooks.artificer import ArtificerHook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from airflow.providers.common.compat.sdk import Context
 
@@ -60,10 +61,20 @@ class _BatchOperator(BaseOperator):
         self.artificer_conn_id = artificer_conn_id
         from artificer_provider.operators._arguments import check_work
 
+        if getattr(self, "retry_policy", "") is None:  # it is not there before Airflow 3.3
+            from artificer_provider.retry import ArtificerRetryPolicy
+
+            self.retry_policy = ArtificerRetryPolicy()
         check_work(items, phases, options, prompt)
         if isinstance(items, list | tuple):
             # Bulk text is no template: what looks like one in it must not be executed, nor kept by Airflow.
             self.template_fields = tuple(name for name in self.template_fields if name != "items")
+
+    def told_to_airflow(self) -> AbstractContextManager[None]:
+        """Turn what fails before a job is there into what Airflow, and the task's retry policy, know."""
+        from artificer_provider.operators._errors import nothing_started, permanent_under, told_to_airflow
+
+        return told_to_airflow(nothing_started, permanent_under(getattr(self, "retry_policy", None)))
 
     @property
     def hook(self) -> ArtificerHook:
@@ -132,10 +143,9 @@ class ArtificerCreateBatchOperator(_BatchOperator):
 
     def execute(self, context: Context) -> str:
         """Create and start the job; return its id."""
-        from artificer_provider.operators._errors import nothing_started, told_to_airflow
         from artificer_provider.operators._leg import create_and_start
 
-        with told_to_airflow(nothing_started):
+        with self.told_to_airflow():
             return create_and_start(
                 hook=self.hook,
                 ledger=self.ledger(context),
@@ -237,9 +247,7 @@ class ArtificerRunBatchOperator(_BatchOperator):
 
     def execute(self, context: Context) -> dict[str, Json]:
         """Bring the jobs to run, wait for them (or defer), and land their rows."""
-        from artificer_provider.operators._errors import nothing_started, told_to_airflow
-
-        with told_to_airflow(nothing_started):
+        with self.told_to_airflow():
             return self._leg(context).begin()
 
     def execute_complete(self, context: Context, event: dict[str, Json]) -> dict[str, Json]:
@@ -249,15 +257,15 @@ class ArtificerRunBatchOperator(_BatchOperator):
         :param event: what the trigger fired.
         """
         from artificer_provider.batch.watch import Wake
-        from artificer_provider.operators._errors import nothing_started, told_to_airflow
 
-        with told_to_airflow(nothing_started):
+        with self.told_to_airflow():
             return self._leg(context).go_on(Wake.from_json(event))
 
     def _leg(self, context: Context) -> Leg:
         from airflow.providers.common.compat.sdk import ObjectStoragePath
 
         from artificer_provider.batch.layout import Bounds
+        from artificer_provider.operators._errors import permanent_under
         from artificer_provider.operators._formats import read_format
         from artificer_provider.operators._landing import Landing
         from artificer_provider.operators._leg import Leg, look_on
@@ -277,6 +285,7 @@ class ArtificerRunBatchOperator(_BatchOperator):
             ledger=self.ledger(context),
             landing=Landing(folder, self.run_key(context).digest(), form),
             wait=self._defer if self.deferrable else look_on,
+            permanent=permanent_under(getattr(self, "retry_policy", None)),
             log=self.log,
         )
 

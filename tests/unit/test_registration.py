@@ -78,3 +78,14 @@ def test_parsing_a_dag_loads_neither_the_client_nor_the_engine() -> None:
     )
     assert "artificer_provider.triggers.batch" in loaded
     assert not {name for name in loaded if name.startswith(heavy)}
+
+
+def test_a_parsed_dag_loads_neither_the_client_nor_what_only_a_running_task_needs() -> None:
+    bare = (
+        "import airflow.triggers.base\n"
+        "from airflow.providers.common.compat.sdk import BaseHook, BaseOperator, conf"
+    )
+    new = modules_after(f"{bare}\nimport artificer_provider.operators.batch") - modules_after(bare)
+    assert len(new) <= 30
+    heavy = ("artificer_provider.client", "artificer_provider.engine")
+    assert not [name for name in new if name.startswith(heavy)]
