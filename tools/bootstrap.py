@@ -65,6 +65,7 @@ NO_ENGINE = (
 
 BENCHMARKS = (
     "tests/benchmarks/bench_client.py",
+    "tests/benchmarks/bench_import.py",
     "tests/benchmarks/bench_stream.py",
     "tests/benchmarks/bench_engine.py",
     "tests/benchmarks/bench_search.py",

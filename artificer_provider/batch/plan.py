@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self, cast
@@ -55,6 +54,8 @@ class _Wire:
         }
         for key in given:
             if key not in known:
+                import difflib  # only for who mistyped
+
                 close = difflib.get_close_matches(key, known, n=1)
                 hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}."
                 raise ConfigurationError(f"{where} has a key {key!r} that no engine knows; {hint}")
