@@ -40,11 +40,6 @@ def told_to_airflow(
         ) from error
 
 
-def nothing_started() -> str:
-    """Say that a try failed before it came to a job."""
-    return "No job was started by this try."
-
-
 def permanent_under(policy: object) -> type[AirflowException]:
     """
     Say what a failure that waiting does not mend is raised as.

@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.providers.common.compat.sdk import BaseOperator, conf
+from airflow.providers.common.compat.sdk import conf
 
-from artificer_provider.hooks.artificer import ArtificerHook
+from artificer_provider.operators._base import ArtificerOperator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from contextlib import AbstractContextManager
 
     from airflow.providers.common.compat.sdk import Context
 
@@ -23,19 +22,23 @@ if TYPE_CHECKING:
     from artificer_provider.operators._leg import Leg
     from artificer_provider.operators._run import Run
 
-# What a task needs to run is imported where it runs: a DAG file that is parsed every few seconds pays for
-# the classes, and for the checks of their arguments.
-
 #: What a run may take before it is cancelled.
 DEFAULT_TIMEOUT = timedelta(hours=24)
 DEFAULT_STALLED = timedelta(hours=1)
 DEFAULT_POLL_INTERVAL = 10.0
 
 
-class _BatchOperator(BaseOperator):
+class _BatchOperator(ArtificerOperator):
     """What the batch operators share: arguments checked at parse time, and jobs that are billed once."""
 
-    template_fields: Sequence[str] = ("artificer_conn_id", "job_name", "items", "phases", "prompt")
+    template_fields: Sequence[str] = (
+        *ArtificerOperator.template_fields,
+        "job_name",
+        "items",
+        "phases",
+        "prompt",
+    )
+    kept = "No job was started by this try."
 
     def __init__(
         self,
@@ -47,7 +50,6 @@ class _BatchOperator(BaseOperator):
         metadata_columns: Sequence[str] | None = None,
         prompt: str | None = None,
         job_name: str = "{{ dag.dag_id }}.{{ task.task_id }}",
-        artificer_conn_id: str = ArtificerHook.default_conn_name,
         **kwargs: Any,  # noqa: ANN401 - BaseOperator's
     ) -> None:
         super().__init__(**kwargs)
@@ -58,28 +60,12 @@ class _BatchOperator(BaseOperator):
         self.metadata_columns = metadata_columns
         self.prompt = prompt
         self.job_name = job_name
-        self.artificer_conn_id = artificer_conn_id
         from artificer_provider.operators._arguments import check_work
 
-        if getattr(self, "retry_policy", "") is None:  # it is not there before Airflow 3.3
-            from artificer_provider.retry import ArtificerRetryPolicy
-
-            self.retry_policy = ArtificerRetryPolicy()
         check_work(items, phases, options, prompt)
         if isinstance(items, list | tuple):
             # Bulk text is no template: what looks like one in it must not be executed, nor kept by Airflow.
             self.template_fields = tuple(name for name in self.template_fields if name != "items")
-
-    def told_to_airflow(self) -> AbstractContextManager[None]:
-        """Turn what fails before a job is there into what Airflow, and the task's retry policy, know."""
-        from artificer_provider.operators._errors import nothing_started, permanent_under, told_to_airflow
-
-        return told_to_airflow(nothing_started, permanent_under(getattr(self, "retry_policy", None)))
-
-    @property
-    def hook(self) -> ArtificerHook:
-        """The connection's hook."""
-        return ArtificerHook(self.artificer_conn_id)
 
     def source(self) -> Source:
         """

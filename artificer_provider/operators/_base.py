@@ -1,0 +1,52 @@
+"""What every operator of this provider has: a connection, a retry policy, and errors as sentences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from artificer_provider.hooks.artificer import ArtificerHook
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+
+# What a task needs to run is imported where it runs: a DAG file that is parsed every few seconds pays for
+# the classes, and for the checks of their arguments.
+
+
+class ArtificerOperator(BaseOperator):
+    """
+    An operator that calls an engine.
+
+    :param artificer_conn_id: the connection to the engine.
+    """
+
+    template_fields: Sequence[str] = ("artificer_conn_id",)
+    #: What is there when a try fails, as long as nothing better is known.
+    kept = "Nothing was changed by this try."
+
+    def __init__(
+        self,
+        *,
+        artificer_conn_id: str = ArtificerHook.default_conn_name,
+        **kwargs: Any,  # noqa: ANN401 - BaseOperator's
+    ) -> None:
+        super().__init__(**kwargs)
+        self.artificer_conn_id = artificer_conn_id
+        if getattr(self, "retry_policy", "") is None:  # it is not there before Airflow 3.3
+            from artificer_provider.retry import ArtificerRetryPolicy
+
+            self.retry_policy = ArtificerRetryPolicy()
+
+    @property
+    def hook(self) -> ArtificerHook:
+        """The connection's hook."""
+        return ArtificerHook(self.artificer_conn_id)
+
+    def told_to_airflow(self) -> AbstractContextManager[None]:
+        """Turn what fails inside into what Airflow, and the task's retry policy, know."""
+        from artificer_provider.operators._errors import permanent_under, told_to_airflow
+
+        return told_to_airflow(lambda: self.kept, permanent_under(getattr(self, "retry_policy", None)))
