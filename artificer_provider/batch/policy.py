@@ -61,7 +61,7 @@ class Policy:
 
     def allowed_failures(self, items: int) -> int:
         """Say how many of the items may be without a good answer."""
-        return int(self.max_failed * items) if isinstance(self.max_failed, float) else self.max_failed
+        return allowed_of(self.max_failed, items)
 
 
 def read_policy(
@@ -89,11 +89,7 @@ def read_policy(
     _require(max_parallel_jobs >= 1, f"max_parallel_jobs is {max_parallel_jobs}: it must be 1 or more.")
     _require(max_cost is None or max_cost > 0, f"max_cost is {max_cost}: it must be more than 0 US dollars.")
     _require(retry_failed >= 0, f"retry_failed is {retry_failed}: it must be 0 or more.")
-    _require(max_failed >= 0, f"max_failed is {max_failed}: it must be 0 or more.")
-    _require(
-        not isinstance(max_failed, float) or max_failed <= 1,
-        f"max_failed is {max_failed}: a share is at most 1.0; write a whole number for a count.",
-    )
+    check_max_failed(max_failed)
     return Policy(
         timeout.total_seconds(),
         poll_interval,
@@ -107,6 +103,24 @@ def read_policy(
         _member(OnChangedInput, "on_changed_input", on_changed_input),
         _member(OnClearedSuccess, "on_cleared_success", on_cleared_success),
     )
+
+
+def check_max_failed(max_failed: int | float) -> None:  # noqa: PYI041 - see Policy
+    """
+    Check how many items may be without a good answer.
+
+    :raises ConfigurationError: when it is no count and no share.
+    """
+    _require(max_failed >= 0, f"max_failed is {max_failed}: it must be 0 or more.")
+    _require(
+        not isinstance(max_failed, float) or max_failed <= 1,
+        f"max_failed is {max_failed}: a share is at most 1.0; write a whole number for a count.",
+    )
+
+
+def allowed_of(max_failed: int | float, items: int) -> int:  # noqa: PYI041 - see Policy
+    """Say how many of the items may be without a good answer."""
+    return int(max_failed * items) if isinstance(max_failed, float) else max_failed
 
 
 def _require(holds: bool, sentence: str) -> None:  # noqa: FBT001 - what must hold

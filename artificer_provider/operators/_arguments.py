@@ -31,19 +31,27 @@ def check_work(
         _check_listed(items)
 
 
-def check_output(output: str, output_format: str, max_items_per_job: int) -> None:
+def check_output(output: str, output_format: str) -> None:
     """
-    Check where the rows go, and how they are cut.
+    Check where the rows go.
 
     :raises ConfigurationError: naming the argument.
     """
     if not output:
         raise ConfigurationError("output is empty: name the folder for the rows.")
+    read_format(output_format)
+
+
+def check_bounds(max_items_per_job: int) -> None:
+    """
+    Check how a run is cut into jobs.
+
+    :raises ConfigurationError: naming the argument.
+    """
     if not 1 <= max_items_per_job <= limits.MAX_ITEMS:
         raise ConfigurationError(
             f"max_items_per_job is {max_items_per_job}: write 1 to {limits.MAX_ITEMS:,}."
         )
-    read_format(output_format)
 
 
 def _check_listed(items: Sequence[object]) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator
+from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from artificer_provider.hooks.artificer import ArtificerHook
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from artificer_provider.batch.identity import RunKey
 
 # What a task needs to run is imported where it runs: a DAG file that is parsed every few seconds pays for
 # the classes, and for the checks of their arguments.
@@ -50,3 +54,13 @@ class ArtificerOperator(BaseOperator):
         from artificer_provider.operators._errors import permanent_under, told_to_airflow
 
         return told_to_airflow(lambda: self.kept, permanent_under(getattr(self, "retry_policy", None)))
+
+    def run_key(self, context: Context) -> RunKey:
+        """Say which task instance this is, whatever its try."""
+        from artificer_provider.batch.identity import RunKey
+
+        ti = context["ti"]
+        namespace = conf.get("artificer", "namespace", fallback="airflow")
+        return RunKey(
+            namespace, ti.dag_id, ti.task_id, ti.run_id, -1 if ti.map_index is None else ti.map_index
+        )

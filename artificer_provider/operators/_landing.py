@@ -79,7 +79,7 @@ class Landing:
 
     def __init__(self, folder: ObjectStoragePath, run: str, form: Format) -> None:
         self._folder = folder
-        self._run = run
+        self.run = run
         self._form = form
 
     @property
@@ -99,12 +99,12 @@ class Landing:
             probe.write_text("")
             probe.unlink()
             manifest = self._folder / MANIFEST
-            other = json.loads(manifest.read_text()).get("run") if manifest.exists() else self._run
+            other = json.loads(manifest.read_text()).get("run") if manifest.exists() else self.run
         except (*WRONG_PLACE, ValueError, AttributeError) as error:
             raise ConfigurationError(
                 f"The output {self._folder} cannot be used, nothing was started ({error})."
             ) from error
-        if other != self._run:
+        if other != self.run:
             raise ConfigurationError(
                 f"The output {self._folder} holds the rows of another run, nothing was started. "
                 "Put {{ run_id }} (and {{ ti.map_index }} for a mapped task) into the output."
@@ -126,7 +126,7 @@ class Landing:
             known = {name: said[name] for name in Manifest.__dataclass_fields__}
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return Manifest(**known) if known["run"] == self._run else None
+        return Manifest(**known) if known["run"] == self.run else None
 
     def write_manifest(self, manifest: Manifest) -> str:
         """Write the manifest, last of all; return where it is."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from artificer_provider.batch.record import Outcome
-from artificer_provider.batch.results import RowStatus
+from artificer_provider.batch.layout import Shard
+from artificer_provider.batch.policy import allowed_of
+from artificer_provider.batch.record import Header, Landed, Outcome, ShardRecord
+from artificer_provider.batch.results import RowStatus, Tally
 from artificer_provider.operators._landing import Manifest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from artificer_provider.batch.record import Header, ShardRecord
+    from artificer_provider.client import Artificer
+    from artificer_provider.operators._landing import Landing
 
 
 def manifest_of(
@@ -42,6 +45,39 @@ def manifest_of(
         models=sorted({model for one in landed for model in one.models}),
         rounds=header.rounds,
     )
+
+
+def landed_as(file: str, tally: Tally) -> Landed:
+    """Put together what a file of rows came to, once all of them have passed."""
+    return Landed(
+        file=file,
+        counts={status.value: count for status, count in tally.counts.items()},
+        cost=tally.cost,
+        tokens=tally.tokens,
+        models=sorted(tally.models),
+        failures=tally.first_failures,
+    )
+
+
+def land_job(
+    client: Artificer,
+    landing: Landing,
+    job_id: str,
+    phases: tuple[str, ...],
+    max_failed: int | float,  # noqa: PYI041 - see Policy
+) -> tuple[Manifest, list[str]]:
+    """
+    Land the rows that a job has, and say what they come to, with the first reasons of failures.
+
+    :param phases: the names of its phases, each of which a good row has an answer of.
+    """
+    job = client.batch.get(job_id)
+    tally = Tally(phases)
+    landed = landed_as(landing.write_rows(0, 1, tally.records(client.batch.iter_results(job_id))), tally)
+    record = ShardRecord(Shard(0, job.total_items, 0, ""), job_id=job_id, landed=landed)
+    header = Header("", "", 1, job.total_items)
+    allowed = allowed_of(max_failed, job.total_items)
+    return manifest_of(landing.run, landing.path, header, [record], allowed), landed.failures
 
 
 def _total(parts: list[float | None] | list[int | None]) -> float | None:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from artificer_provider.batch.layout import items_of, lay_out
 from artificer_provider.batch.policy import OnChangedInput, OnClearedSuccess, OnUnknownCost
-from artificer_provider.batch.record import Landed, Outcome
+from artificer_provider.batch.record import Outcome
 from artificer_provider.batch.results import Tally, merged, to_do_over
 from artificer_provider.batch.watch import Reason, Terms
 from artificer_provider.client.errors import ConfigurationError, ConflictError, JobFailedError, NotFoundError
 from artificer_provider.client.states import JobStatus
-from artificer_provider.operators._result import manifest_of
+from artificer_provider.operators._result import landed_as, manifest_of
 from artificer_provider.operators._submit import Submission
 
 if TYPE_CHECKING:
@@ -338,14 +338,7 @@ class Run:
         tally = Tally(self._phases, record.shard.first)
         rows = tally.records(self._rows(record.jobs))
         file = self._landing.write_rows(number, self.header.shards, rows)
-        landed = Landed(
-            file=file,
-            counts={status.value: count for status, count in tally.counts.items()},
-            cost=tally.cost,
-            tokens=tally.tokens,
-            models=sorted(tally.models),
-            failures=tally.first_failures,
-        )
+        landed = landed_as(file, tally)
         self._ledger.note_shard(number, replace(record, landed=landed))
 
     def _revive(self, wake: Wake) -> None:

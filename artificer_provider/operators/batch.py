@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from artificer_provider.batch.identity import RunKey
     from artificer_provider.batch.plan import Json, Work
     from artificer_provider.batch.sources import Source
     from artificer_provider.operators._inputs import Items
@@ -90,16 +89,6 @@ class _BatchOperator(ArtificerOperator):
         from artificer_provider.batch.plan import Work, read_options, read_phases
 
         return Work(read_phases(self.phases), read_options(self.options))
-
-    def run_key(self, context: Context) -> RunKey:
-        """Say which task instance this is, whatever its try."""
-        from artificer_provider.batch.identity import RunKey
-
-        ti = context["ti"]
-        namespace = conf.get("artificer", "namespace", fallback="airflow")
-        return RunKey(
-            namespace, ti.dag_id, ti.task_id, ti.run_id, -1 if ti.map_index is None else ti.map_index
-        )
 
     def ledger(self, context: Context) -> Ledger:
         """Read what earlier legs and tries of this run wrote down."""
@@ -214,9 +203,10 @@ class ArtificerRunBatchOperator(_BatchOperator):
         self.max_items_per_job = max_items_per_job
         self.deferrable = deferrable
         from artificer_provider.batch.policy import read_policy
-        from artificer_provider.operators._arguments import check_output
+        from artificer_provider.operators._arguments import check_bounds, check_output
 
-        check_output(output, output_format, max_items_per_job)
+        check_output(output, output_format)
+        check_bounds(max_items_per_job)
         self.policy = read_policy(
             timeout=timeout,
             poll_interval=poll_interval,

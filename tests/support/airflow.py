@@ -24,6 +24,8 @@ STEPS = ("layout", "header", "since", "intent", "job id", "start")
 
 def step_of(key: str, value: dict[str, Any]) -> str:
     """Name the step that a write is."""
+    if not key.startswith(HEADER):
+        return key
     if key == HEADER:
         return "end" if value["outcome"] else "since" if value["since"] else "header"
     if value["landed"]:
