@@ -62,3 +62,15 @@ def _check_listed(items: Sequence[object]) -> None:
         checked_item(read.item, f"items[{index}]")
     if not items:
         raise ConfigurationError("There are no items: a batch job needs at least one.")
+
+
+def check_search(limit: int, min_score: float | None) -> None:
+    """
+    Check what is asked of a search.
+
+    :raises ConfigurationError: naming the argument.
+    """
+    if not 1 <= limit <= limits.MAX_SEARCH_RESULTS:
+        raise ConfigurationError(f"limit is {limit}: write 1 to {limits.MAX_SEARCH_RESULTS}.")
+    if min_score is not None and not 0 <= min_score <= 1:
+        raise ConfigurationError(f"min_score is {min_score}: write 0 to 1.")
