@@ -26,6 +26,12 @@ def get_provider_info() -> dict[str, object]:
         ],
         "sensors": [{"integration-name": _NAME, "python-modules": ["artificer_provider.sensors.batch"]}],
         "triggers": [{"integration-name": _NAME, "python-modules": ["artificer_provider.triggers.batch"]}],
+        "task-decorators": [
+            {
+                "name": "artificer_batch",
+                "class-name": "artificer_provider.decorators.batch.artificer_batch_task",
+            },
+        ],
         "connection-types": [
             {
                 "connection-type": "artificer",

@@ -208,6 +208,21 @@ class TextFiles:
             yield Read(checked_item(Item(text, {"file": name}), name), index + 1)
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """
+    Items that are made when they are first read.
+
+    :param make: gives their source, the same one each time.
+    """
+
+    make: Callable[[], Source]
+
+    def read(self, place: int = 0) -> Iterator[Read]:
+        """Read them from the given place on."""
+        return self.make().read(place)
+
+
 class _Lines:
     """The lines of a file as text, and how many bytes they take."""
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from artificer_provider.batch.plan import Json, Work
-    from artificer_provider.batch.sources import Source
+    from artificer_provider.batch.sources import Columns, Source
     from artificer_provider.operators._inputs import Items
     from artificer_provider.operators._ledger import Ledger
     from artificer_provider.operators._leg import Leg
@@ -72,13 +72,22 @@ class _BatchOperator(ArtificerOperator):
 
         :raises ConfigurationError: naming the file or the argument.
         """
+        from artificer_provider.operators._inputs import source_of
+
+        return source_of(self.items, self.columns())
+
+    def columns(self) -> Columns:
+        """
+        Read which columns make an item, as the arguments say now, rendered.
+
+        :raises ConfigurationError: when the prompt is no template.
+        """
         from artificer_provider.batch.prompt import Prompt
         from artificer_provider.batch.sources import Columns
-        from artificer_provider.operators._inputs import source_of
 
         kept = None if self.metadata_columns is None else tuple(self.metadata_columns)
         prompt = None if self.prompt is None else Prompt.read(self.prompt)
-        return source_of(self.items, Columns(self.input_column, kept, prompt))
+        return Columns(self.input_column, kept, prompt)
 
     def work(self) -> Work:
         """

@@ -1,0 +1,1 @@
+"""What is written ``@task.artificer_…`` in a DAG."""
