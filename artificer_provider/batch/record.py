@@ -45,6 +45,8 @@ class Header:
     :param revived: how many jobs were given up for dead.
     :param stopping: why it is being stopped, from the first cancel on until its rows are landed.
     :param outcome: how it ended, where it did.
+    :param max_tries: of the task instance when it ended. Airflow changes it when somebody clears the task,
+        and not for a retry: a try that finds it unchanged follows one that died before Airflow heard of the end.
     """
 
     conn_id: str
@@ -57,6 +59,7 @@ class Header:
     revived: int = 0
     stopping: Outcome | None = None
     outcome: Outcome | None = None
+    max_tries: int | None = None
 
     def to_json(self) -> dict[str, Json]:
         """Write it for a store of JSON values."""
@@ -71,6 +74,14 @@ class Header:
         for end in ("stopping", "outcome"):
             known[end] = Outcome(known[end]) if known.get(end) else None
         return cls(**known)
+
+    def was_cleared(self, max_tries: int | None) -> bool:
+        """
+        Tell whether somebody cleared the task since the run ended.
+
+        :param max_tries: of the task instance now; where it is unknown, a clear is taken for granted.
+        """
+        return None in (self.max_tries, max_tries) or self.max_tries != max_tries
 
 
 @dataclass(frozen=True, slots=True)

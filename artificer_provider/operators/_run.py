@@ -138,14 +138,18 @@ class Run:
             self._ledger.note(replace(self.header, rounds=last.rounds + 1))
 
     def _go_on(self, layout: Layout) -> None:
-        """Take up what earlier tries left: a run that had ended was cleared by somebody."""
+        """Take up what earlier tries left: a run that had ended was cleared by somebody, or its try died."""
         header = self.header
         if header.outcome is None:
             return
-        if header.outcome is not Outcome.SUCCEEDED:
+        was_cleared = header.was_cleared(self._ledger.max_tries)
+        if header.outcome is not Outcome.SUCCEEDED and not was_cleared:
+            self._log.info("The run had failed (%s), and Airflow did not hear of it.", header.outcome)
+            self._ledger.note(replace(header, outcome=None, stopping=header.outcome))
+        elif header.outcome is not Outcome.SUCCEEDED:
             self._log.info("The run had failed (%s): what has no good answer is done over.", header.outcome)
             self._ledger.note(replace(header, outcome=None, since=None, rounds=header.rounds + 1))
-        elif self._policy.on_cleared_success is OnClearedSuccess.RERUN:
+        elif was_cleared and self._policy.on_cleared_success is OnClearedSuccess.RERUN:
             self._ledger.open(self._asked.conn_id, layout, self._ledger.next_generation)
         else:
             self._log.info("The run had succeeded: its rows are landed again, and nothing is paid.")
@@ -246,8 +250,9 @@ class Run:
         return manifest_of(run, self._landing.path, self.header, self._ledger.shards, allowed)
 
     def end(self, manifest: Manifest) -> None:
-        """Write down how the run ended, once its manifest is there: what comes after is a clear."""
-        self._ledger.note(replace(self.header, outcome=Outcome(manifest.outcome), stopping=None))
+        """Write down how the run ended, once its manifest is there."""
+        outcome, max_tries = Outcome(manifest.outcome), self._ledger.max_tries
+        self._ledger.note(replace(self.header, outcome=outcome, max_tries=max_tries, stopping=None))
 
     def first_failures(self) -> list[str]:
         """Give the first reasons why items have no good answer."""
