@@ -76,6 +76,7 @@ class Run:
         self.clients = clients
         self._ledger = ledger
         self._landing = landing
+        landing.before_move = self._hold
         self._asked = asked
         self._policy = asked.policy
         self._log = log
@@ -91,6 +92,10 @@ class Run:
         if self._ledger.header is None:
             raise RuntimeError("the run has not begun")
         return self._ledger.header
+
+    def _hold(self) -> None:
+        """Make sure that the run is this try's: what a superseded one moved would take newer rows away."""
+        self._ledger.note(self.header)
 
     def kept(self) -> str:
         """Say what is there by now, for the message of an error."""
@@ -159,7 +164,7 @@ class Run:
 
     def _begin_anew(self, layout: Layout, why: str) -> None:
         """Cancel what an earlier try left, through the connection it was made with, and lay the run out."""
-        self._ledger.note(self.header)  # refused to a try that was superseded
+        self._hold()
         with self.clients(self.header.conn_id) as client:
             for job_id in self.running():
                 _cancel(client, job_id)
@@ -224,15 +229,11 @@ class Run:
         if wake.reason is Reason.STALLED:
             self._revive(wake)
             return None
-        ends = {
-            Reason.DEADLINE: Outcome.DEADLINE,
-            Reason.BUDGET: Outcome.BUDGET,
-            Reason.UNPRICED: Outcome.UNPRICED,
-        }
-        outcome = ends.get(wake.reason)
-        if outcome is not None:
-            self._log.warning("%s The run is stopped (%s).", wake.message or "", outcome)
-            self.stop(outcome)
+        if wake.reason not in (Reason.DEADLINE, Reason.BUDGET, Reason.UNPRICED):
+            return None
+        outcome = Outcome(wake.reason.value)
+        self._log.warning("%s The run is stopped (%s).", wake.message or "", outcome)
+        self.stop(outcome)
         return outcome
 
     def stop(self, outcome: Outcome) -> None:
@@ -268,6 +269,8 @@ class Run:
             if record.job_id is None or record.landed is not None:
                 continue
             status = self._status(number, record.job_id)
+            if status is None:
+                continue
             if status.is_terminal:
                 self._land(number)
             elif status is not JobStatus.PENDING:
@@ -280,12 +283,16 @@ class Run:
         self._unstarted = unstarted
         return running
 
-    def _status(self, number: int, job_id: str) -> JobStatus:
+    def _status(self, number: int, job_id: str) -> JobStatus | None:
+        """Ask where a job stands; one that is gone and never ran gives way to a new one."""
+        record = self._ledger.shards[number]
         try:
             status = self.client.batch.get(job_id).status
         except NotFoundError as error:
+            self._ledger.note_shard(number, record.renewed())
+            if record.never_ran:
+                return None
             # Whoever clears the task pays for its items again: nobody else may decide that.
-            self._ledger.note_shard(number, self._ledger.shards[number].renewed())
             raise JobFailedError(
                 f"Job {job_id} is gone from the engine, and its answers with it: somebody deleted it. Clear "
                 "the task to run its items again.",

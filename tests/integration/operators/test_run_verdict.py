@@ -1,23 +1,28 @@
-"""How a run ended is written down before Airflow hears of it: a try that dies in between spends nothing."""
+"""Tries that die in between: how a run ended is known and Airflow did not hear, or a job is just deleted."""
 
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
-from support.airflow import StoreDouble, TaskInstanceDouble, context
+from support.airflow import Died, StoreDouble, TaskInstanceDouble, context
 from support.run_batch import operator
 from support.shared import API_KEY, CALL_COST, HONEST
+
+from artificer_provider.client import Artificer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from support.model_server import ModelServer
     from support.shared import EngineWith
+
+    from artificer_provider.client._core import Request
 
 TEXTS = [f"text {number}" for number in range(4)]
 #: What a task with two retries has: a clear of its first try makes it three, and so on.
@@ -81,3 +86,27 @@ def test_a_success_that_airflow_did_not_hear_of_is_not_run_again(run: Run, model
     assert Counter(models.texts()) == Counter(TEXTS)
     run.execute(CLEARED, on_cleared_success="rerun")
     assert Counter(models.texts()) == Counter([*TEXTS, *TEXTS])
+
+
+def test_a_try_that_dies_while_it_fences_a_job_is_followed_by_one_that_makes_a_new_one(
+    run: Run, models: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.store.dies_at = "start"
+    with pytest.raises(Died):
+        run.execute(BEFORE)
+    run.store.shard["start_sent_at"] = time.time() - 61
+    send = Artificer.send
+
+    def die_after_the_delete(self: Artificer, request: Request[Any]) -> object:
+        reply = send(self, request)
+        if request.rest.method == "DELETE":
+            raise Died
+        return reply
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Artificer, "send", die_after_the_delete)
+        with pytest.raises(Died):
+            run.execute(BEFORE)
+    assert run.store.shard["fenced"] is True
+    assert run.execute(BEFORE)["outcome"] == "succeeded"
+    assert Counter(models.texts()) == Counter(TEXTS)
