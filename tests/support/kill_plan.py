@@ -24,6 +24,24 @@ STEPS = (
     "before Airflow hears",
 )
 
+#: The steps after which a try that goes on has the most to spoil.
+RISKIEST = (
+    "before the call start",
+    "before the call create",
+    "before landing rows",
+    "before moving rows",
+    "after the call create",
+    "with rows half written",
+)
+#: Where the try itself has nothing more to write: a superseded one is not refused anything.
+AFTER_THE_LAST_WRITE = (
+    "before the deferral",
+    "waiting",
+    "woken",
+    "after writing end",
+    "before Airflow hears",
+)
+
 #: What the run is that a process is killed in, by the step; any other step is one of every run.
 _OF_STEP = {
     "round": ("again",),
@@ -89,6 +107,12 @@ def cases(count: int, seed: int, steps: tuple[str, ...] = STEPS) -> list[Case]:
         dialect, deferrable = ways[(place + round_) % len(ways)]
         made.append(_case(number, step, dialect, deferrable or step == "before the deferral", chance))
     return made
+
+
+def stops(count: int, seed: int) -> list[Case]:
+    """Choose steps over all of the way at which a process is stopped, the riskiest first."""
+    others = [step for step in STEPS if step not in RISKIEST and not step.endswith("layout")]
+    return cases(count, seed, (*RISKIEST, *others))
 
 
 def _case(number: int, step: str, dialect: str, deferrable: bool, chance: random.Random) -> Case:  # noqa: FBT001 - a field

@@ -83,7 +83,8 @@ def main() -> None:
 
 
 def _reached(leg: Leg, store: SharedStore, step: str) -> None:
-    if step in leg.stops and store.times(step) == leg.stops[step]:
+    # One that went on after it was superseded is not stopped a second time.
+    if step in leg.stops and store.is_current(leg.own_try) and store.times(step) == leg.stops[step]:
         os.kill(os.getpid(), leg.signal)
 
 

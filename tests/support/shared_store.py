@@ -46,6 +46,11 @@ class SharedStore:
             database.execute("DELETE FROM current")
             database.execute("INSERT INTO current VALUES (?)", (number,))
 
+    def is_current(self, number: int) -> bool:
+        """Tell whether a try is the task's."""
+        with closing(self._connection()) as database:
+            return bool(database.execute("SELECT try FROM current").fetchone() == (number,))
+
     def times(self, step: str) -> int:
         """Count one more time that a step was reached by any try, and give how often that was."""
         with closing(self._connection()) as database, database:
@@ -57,7 +62,7 @@ class SharedStore:
     def get(self, key: str, default: object = None) -> object:
         with closing(self._connection()) as database:
             row = database.execute("SELECT value FROM kept WHERE key = ?", (key,)).fetchone()
-            return json.loads(row[0]) if row and self._is_current(database) else default
+            return json.loads(row[0]) if row and self._is_ours(database) else default
 
     def set(self, key: str, value: dict[str, Any], *, retention: timedelta | None = None) -> None:
         assert retention is not None, "a run's record is kept for ever"
@@ -65,7 +70,7 @@ class SharedStore:
         self._reached(f"before writing {step}")
         with closing(self._connection()) as database, database:
             database.execute("BEGIN IMMEDIATE")
-            if not self._is_current(database):
+            if not self._is_ours(database):
                 raise RuntimeError(SUPERSEDED)
             database.execute(
                 "INSERT INTO kept VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
@@ -73,7 +78,7 @@ class SharedStore:
             )
         self._reached(f"after writing {step}")
 
-    def _is_current(self, database: sqlite3.Connection) -> bool:
+    def _is_ours(self, database: sqlite3.Connection) -> bool:
         found = database.execute("SELECT try FROM current").fetchone()
         return self._own is None or (found is not None and found[0] == self._own)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,8 @@ class Tries:
     :param arguments: gives the operator's for a try, by its number.
     :param stops: see :class:`~support.leg.Leg`.
     :param on_stop: called after each kill or stop of a process.
+    :param going_on: when what was stopped goes on: ``at once`` beside the next try, while that is
+        ``deferred``, or at its ``end``.
     """
 
     forge: Forge
@@ -44,28 +47,27 @@ class Tries:
     stops: dict[str, int]
     signal: int
     on_stop: Callable[[], None] = lambda: None
+    going_on: str = "end"
     number: int = 0
     stopped: list[tuple[Forked, Path]] = field(default_factory=list)
+    late: list[dict[str, Any]] = field(default_factory=list)
     hits: int = 0
     _legs: int = 0
+    _going: list[tuple[Forked, Path]] = field(default_factory=list)
 
     def to_the_end(self) -> dict[str, Any]:
         """Try as often as Airflow would, and say what the last try told."""
         store = SharedStore(self.folder / "store.sqlite3")
         for self.number in range(1, MOST_TRIES + 1):
             store.make_current(self.number)
+            if self.going_on == "at once":
+                self._let_go_on()
             told = self._try()
             if told is not None and (told.get("final") or "succeeded" in told):
+                self._let_go_on()
+                self._wait_for_late()
                 return told
         raise AssertionError(f"{MOST_TRIES} tries did not bring it to its end: {told}\n{self.said()}")
-
-    def go_on(self) -> list[dict[str, Any]]:
-        """Let the processes that were stopped go on to their ends, and say what each told."""
-        for process, _ in self.stopped:
-            os.kill(process.pid, 18)  # SIGCONT
-        for process, _ in self.stopped:
-            process.wait(LEG_SECONDS)
-        return [json.loads(told.read_text()) for _, told in self.stopped]
 
     def said(self) -> str:
         """All that the processes wrote to their terminals."""
@@ -75,14 +77,29 @@ class Tries:
 
     def end(self) -> None:
         """Leave no process behind."""
-        for process, _ in self.stopped:
+        for process, _ in (*self.stopped, *self._going):
             process.kill()
             process.wait(LEG_SECONDS)
+
+    def _let_go_on(self) -> None:
+        for process, _ in self.stopped:
+            process.send_signal(signal.SIGCONT)
+        self._going += self.stopped
+        self.stopped = []
+
+    def _wait_for_late(self) -> None:
+        """Wait for the ends of all that went on, and keep what they told."""
+        for process, told in self._going:
+            assert process.wait(LEG_SECONDS) == 0, self.said()
+            self.late.append(json.loads(told.read_text()))
+        self._going = []
 
     def _try(self) -> dict[str, Any] | None:
         """Try once; None where its process was killed or stopped."""
         told = self._leg("execute")
         while told is not None and "deferred" in told:
+            if self.going_on == "deferred":
+                self._let_go_on()
             # A triggerer that dies is followed by another, which goes on with the same trigger.
             while (fired := self._leg("watch", told["deferred"])) is None:
                 pass
