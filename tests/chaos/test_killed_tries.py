@@ -146,7 +146,8 @@ class Signalled:
         expected = {1, 2} if self.tries.going_on == "at once" else {len(self.case.stops)}
         assert self.tries.hits in expected, f"stopped {self.tries.hits} times"
         check_folder(rows)
-        check_jobs(jobs_of(self.ground.engines[self.case.dialect], self.case.dialect, self.case.name), rows)
+        jobs = jobs_of(self.ground.engines[self.case.dialect], self.case.dialect, self.case.name)
+        check_jobs(jobs, rows, *(["-g0-"] if self.case.story == "changed" else []))
         landed = list(enumerate(self.texts))
         if self.case.story == "late":  # the jobs that were never made have no rows
             landed = landed[: len(rows_in(rows))]

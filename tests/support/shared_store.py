@@ -7,10 +7,7 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from support.airflow import step_of
-
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import timedelta
     from pathlib import Path
 
@@ -28,15 +25,11 @@ class SharedStore:
 
     :param file: shared by all tries of a run.
     :param own_try: whose view this is; the test itself reads as the try that is current.
-    :param reached: told of each write, before and after it.
     """
 
-    def __init__(
-        self, file: Path, own_try: int | None = None, reached: Callable[[str], None] | None = None
-    ) -> None:
+    def __init__(self, file: Path, own_try: int | None = None) -> None:
         self._file = file
         self._own = own_try
-        self._reached = reached or (lambda _: None)
         with closing(self._connection()) as database:
             database.executescript(_TABLES)
 
@@ -66,8 +59,6 @@ class SharedStore:
 
     def set(self, key: str, value: dict[str, Any], *, retention: timedelta | None = None) -> None:
         assert retention is not None, "a run's record is kept for ever"
-        step = step_of(key, value)
-        self._reached(f"before writing {step}")
         with closing(self._connection()) as database, database:
             database.execute("BEGIN IMMEDIATE")
             if not self._is_ours(database):
@@ -76,7 +67,6 @@ class SharedStore:
                 "INSERT INTO kept VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
                 (key, json.dumps(value)),
             )
-        self._reached(f"after writing {step}")
 
     def _is_ours(self, database: sqlite3.Connection) -> bool:
         found = database.execute("SELECT try FROM current").fetchone()
