@@ -55,6 +55,9 @@ COVERED = (
     "--cov-fail-under=95",
 )
 
+# How often what is killed or stopped: engines, tries on the way of a task, tasks of a real Airflow.
+CHAOS = {"ROUNDS": "200", "KILLS": "200", "STOPS": "30", "AIRFLOW": "20"}
+
 # One that counts calls makes the client wait for the next minute, and its models take their time.
 LIVE = ("tests/live", "--timeout", "900")
 NO_ENGINE = (
@@ -131,9 +134,11 @@ def coverage(arguments: list[str]) -> NoReturn:
 
 
 def test_chaos(arguments: list[str]) -> NoReturn:
-    """Kill the engine 200 times at random moments; `make test` does it a few times."""
-    os.environ.setdefault("ARTIFICER_CHAOS_ROUNDS", "200")
-    become([str(BIN / "python"), "-m", "pytest", "tests/chaos", "--log-cli-level=INFO", *arguments])
+    """Kill the engine, a task's tries and a whole Airflow's processes; `make test` does it a few times."""
+    for name, times in CHAOS.items():
+        os.environ.setdefault(f"ARTIFICER_CHAOS_{name}", times)
+    asked = ["tests/chaos", "tests/system/test_killed_tasks.py", "--log-cli-level=INFO", *arguments]
+    become([str(BIN / "python"), "-m", "pytest", *asked])
 
 
 def test_live(arguments: list[str]) -> int:

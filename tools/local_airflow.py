@@ -57,8 +57,7 @@ class LocalAirflow:
             AIRFLOW__CORE__DAGS_FOLDER=str(dags_folder),
             # Shared by its processes, kept nowhere: nobody else's token is good here.
             AIRFLOW__API_AUTH__JWT_SECRET=secrets.token_hex(32),
-            **_SETTINGS,
-            **(env or {}),
+            **{**_SETTINGS, **(env or {})},
         )
         self._children: list[Child] = []
         self._http = httpx.Client(trust_env=False, timeout=10.0)
@@ -81,6 +80,14 @@ class LocalAirflow:
             self._environment[f"AIRFLOW_CONN_{name.upper()}"] = json.dumps(fields)
         self._environment |= self._ports()
         self._start("standalone", log=self.log)
+
+    def start_part(self, name: str) -> None:
+        """
+        Start another of its processes, in the place of one that ended.
+
+        :param name: as the command ``airflow`` calls it: ``triggerer``.
+        """
+        self._start(name, log=self.home / f"{name}-{len(self._children)}.log")
 
     def _ports(self) -> dict[str, str]:
         """Choose the ports only now, when they are about to be used."""

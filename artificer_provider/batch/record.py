@@ -45,6 +45,8 @@ class Header:
     :param revived: how many jobs were given up for dead.
     :param stopping: why it is being stopped, from the first cancel on until its rows are landed.
     :param outcome: how it ended, where it did.
+    :param max_tries: of the task instance when it ended. Airflow changes it when somebody clears the task,
+        and not for a retry: a try that finds it unchanged follows one that died before Airflow heard of it.
     """
 
     conn_id: str
@@ -57,6 +59,7 @@ class Header:
     revived: int = 0
     stopping: Outcome | None = None
     outcome: Outcome | None = None
+    max_tries: int | None = None
 
     def to_json(self) -> dict[str, Json]:
         """Write it for a store of JSON values."""
@@ -72,6 +75,14 @@ class Header:
             known[end] = Outcome(known[end]) if known.get(end) else None
         return cls(**known)
 
+    def was_cleared(self, max_tries: int | None) -> bool:
+        """
+        Tell whether somebody cleared the task since the run ended.
+
+        :param max_tries: of the task instance now; where it is unknown, a clear is taken for granted.
+        """
+        return None in (self.max_tries, max_tries) or self.max_tries != max_tries
+
 
 @dataclass(frozen=True, slots=True)
 class ShardRecord:
@@ -83,6 +94,7 @@ class ShardRecord:
     :param fingerprint: of what the job of this round is billed for; None until it is known.
     :param job_id: the job of this round, once it is there.
     :param start_sent_at: when its start was sent, in seconds since the epoch. It is sent at most once.
+    :param fenced: whether it is being deleted because its start never arrived: when it is gone, it never ran.
     :param earlier: the jobs of the rounds before, whose good rows are kept.
     :param spent: what those cost, in US dollars; None where the engine does not say.
     :param landed: the file with its rows, and what is in it.
@@ -94,6 +106,7 @@ class ShardRecord:
     fingerprint: str | None = None
     job_id: str | None = None
     start_sent_at: float | None = None
+    fenced: bool = False
     earlier: tuple[str, ...] = ()
     spent: float | None = 0.0
     landed: Landed | None = None
@@ -132,9 +145,21 @@ class ShardRecord:
         """Every job whose rows make up the shard, the oldest round first."""
         return (*self.earlier, *((self.job_id,) if self.job_id else ()))
 
+    @property
+    def never_ran(self) -> bool:
+        """Whether its job, where that is gone, is known to have run nothing."""
+        return self.start_sent_at is None or self.fenced
+
     def renewed(self) -> ShardRecord:
         """Give the job of this round up for a new one."""
-        return replace(self, generation=self.generation + 1, job_id=None, start_sent_at=None, landed=None)
+        return replace(
+            self,
+            generation=self.generation + 1,
+            job_id=None,
+            start_sent_at=None,
+            fenced=False,
+            landed=None,
+        )
 
     def next_round(self) -> ShardRecord:
         """Keep the job of this round, and do over what failed in it."""
@@ -147,11 +172,12 @@ class ShardRecord:
             fingerprint=None,
             job_id=None,
             start_sent_at=None,
+            fenced=False,
             landed=None,
         )
 
 
-_PLAIN = ("generation", "round", "fingerprint", "job_id", "start_sent_at", "spent")
+_PLAIN = ("generation", "round", "fingerprint", "job_id", "start_sent_at", "fenced", "spent")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import uuid
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ from artificer_provider.client.errors import ConfigurationError
 from artificer_provider.operators._formats import Format, written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 WRONG_PLACE = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
 
 MANIFEST = "manifest.json"
+_ASIDE = ".part"
 #: As much of a list as goes to XCom: the manifest has all of it.
 _SHOWN = 5
 _SHOWN_FILES = 20
@@ -81,6 +84,10 @@ class Landing:
         self._folder = folder
         self.run = run
         self._form = form
+        # Two tries can be alive at once: each has names of its own for what it writes aside.
+        self._own = uuid.uuid4().hex[:8]
+        #: Asked before anything is moved to its place; raises where this try is no longer the task's.
+        self.before_move: Callable[[], None] = _nothing
 
     @property
     def path(self) -> str:
@@ -97,7 +104,7 @@ class Landing:
             self._folder.mkdir(parents=True, exist_ok=True)
             probe = self._folder / ".probe"
             probe.write_text("")
-            probe.unlink()
+            probe.unlink(missing_ok=True)
             manifest = self._folder / MANIFEST
             other = json.loads(manifest.read_text()).get("run") if manifest.exists() else self.run
         except (*WRONG_PLACE, ValueError, AttributeError) as error:
@@ -113,10 +120,8 @@ class Landing:
     def write_rows(self, shard: int, shards: int, records: Iterable[Mapping[str, Json]]) -> str:
         """Write the rows of a shard aside, then move them to their place; return the file's name."""
         name = f"rows-{shard + 1:04}-of-{shards:04}.{self._form}"
-        aside = self._folder / f".{name}.part"
-        with aside.open("wb") as file:
+        with self._moved_to(name) as aside, aside.open("wb") as file:
             written(self._form, records, file)
-        aside.replace(self._folder / name)
         return name
 
     def last(self) -> Manifest | None:
@@ -129,9 +134,27 @@ class Landing:
         return Manifest(**known) if known["run"] == self.run else None
 
     def write_manifest(self, manifest: Manifest) -> str:
-        """Write the manifest, last of all; return where it is."""
-        aside = self._folder / f".{MANIFEST}.part"
-        aside.write_text(json.dumps(manifest.to_json(), ensure_ascii=False, indent=2), encoding="utf-8")
-        place = self._folder / MANIFEST
-        aside.replace(place)
-        return str(place)
+        """Write the manifest, last of all, and clear away what killed tries left; return where it is."""
+        with self._moved_to(MANIFEST) as aside:
+            aside.write_text(json.dumps(manifest.to_json(), ensure_ascii=False, indent=2), encoding="utf-8")
+        for left in self._folder.iterdir():
+            if left.name.startswith(".") and left.name.endswith(_ASIDE):
+                left.unlink(missing_ok=True)
+        return str(self._folder / MANIFEST)
+
+    @contextmanager
+    def _moved_to(self, name: str) -> Iterator[ObjectStoragePath]:
+        """Give a place to write aside, and move it to its name when all is written."""
+        aside = self._folder / f".{name}.{self._own}{_ASIDE}"
+        try:
+            yield aside
+            self.before_move()
+            aside.replace(self._folder / name)
+        except Exception:
+            with suppress(OSError):
+                aside.unlink(missing_ok=True)
+            raise
+
+
+def _nothing() -> None:
+    """Let it be moved."""

@@ -34,6 +34,7 @@ class Ledger:
         self.shards: list[ShardRecord] = []
         #: Whether an earlier try may have made jobs that are not written down here.
         self.may_have_forgotten = not store.outlives_a_try
+        self.max_tries = store.max_tries
         self._load()
 
     def open(self, conn_id: str, layout: Layout, generation: int = 0) -> None:

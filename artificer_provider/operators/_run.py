@@ -76,6 +76,7 @@ class Run:
         self.clients = clients
         self._ledger = ledger
         self._landing = landing
+        landing.before_move = self._hold
         self._asked = asked
         self._policy = asked.policy
         self.log = log
@@ -91,6 +92,10 @@ class Run:
         if self._ledger.header is None:
             raise RuntimeError("the run has not begun")
         return self._ledger.header
+
+    def _hold(self) -> None:
+        """Make sure that the run is this try's: what a superseded one moved would take newer rows away."""
+        self._ledger.note(self.header)
 
     def kept(self) -> str:
         """Say what is there by now, for the message of an error."""
@@ -138,14 +143,18 @@ class Run:
             self._ledger.note(replace(self.header, rounds=last.rounds + 1))
 
     def _go_on(self, layout: Layout) -> None:
-        """Take up what earlier tries left: a run that had ended was cleared by somebody."""
+        """Take up what earlier tries left: a run that had ended was cleared by somebody, or its try died."""
         header = self.header
         if header.outcome is None:
             return
-        if header.outcome is not Outcome.SUCCEEDED:
+        was_cleared = header.was_cleared(self._ledger.max_tries)
+        if header.outcome is not Outcome.SUCCEEDED and not was_cleared:
+            self.log.info("The run had failed (%s), and Airflow did not hear of it.", header.outcome)
+            self._ledger.note(replace(header, outcome=None, stopping=header.outcome))
+        elif header.outcome is not Outcome.SUCCEEDED:
             self.log.info("The run had failed (%s): what has no good answer is done over.", header.outcome)
             self._ledger.note(replace(header, outcome=None, since=None, rounds=header.rounds + 1))
-        elif self._policy.on_cleared_success is OnClearedSuccess.RERUN:
+        elif was_cleared and self._policy.on_cleared_success is OnClearedSuccess.RERUN:
             self._ledger.open(self._asked.conn_id, layout, self._ledger.next_generation)
         else:
             self.log.info("The run had succeeded: its rows are landed again, and nothing is paid.")
@@ -155,7 +164,7 @@ class Run:
 
     def _begin_anew(self, layout: Layout, why: str) -> None:
         """Cancel what an earlier try left, through the connection it was made with, and lay the run out."""
-        self._ledger.note(self.header)  # refused to a try that was superseded
+        self._hold()
         with self.clients(self.header.conn_id) as client:
             for job_id in self.running():
                 _cancel(client, job_id)
@@ -220,15 +229,11 @@ class Run:
         if wake.reason is Reason.STALLED:
             self._revive(wake)
             return None
-        ends = {
-            Reason.DEADLINE: Outcome.DEADLINE,
-            Reason.BUDGET: Outcome.BUDGET,
-            Reason.UNPRICED: Outcome.UNPRICED,
-        }
-        outcome = ends.get(wake.reason)
-        if outcome is not None:
-            self.log.warning("%s The run is stopped (%s).", wake.message or "", outcome)
-            self.stop(outcome)
+        if wake.reason not in (Reason.DEADLINE, Reason.BUDGET, Reason.UNPRICED):
+            return None
+        outcome = Outcome(wake.reason.value)
+        self.log.warning("%s The run is stopped (%s).", wake.message or "", outcome)
+        self.stop(outcome)
         return outcome
 
     def stop(self, outcome: Outcome) -> None:
@@ -246,8 +251,9 @@ class Run:
         return manifest_of(run, self._landing.path, self.header, self._ledger.shards, allowed)
 
     def end(self, manifest: Manifest) -> None:
-        """Write down how the run ended, once its manifest is there: what comes after is a clear."""
-        self._ledger.note(replace(self.header, outcome=Outcome(manifest.outcome), stopping=None))
+        """Write down how the run ended, once its manifest is there."""
+        outcome, max_tries = Outcome(manifest.outcome), self._ledger.max_tries
+        self._ledger.note(replace(self.header, outcome=outcome, max_tries=max_tries, stopping=None))
 
     def first_failures(self) -> list[str]:
         """Give the first reasons why items have no good answer."""
@@ -263,6 +269,8 @@ class Run:
             if record.job_id is None or record.landed is not None:
                 continue
             status = self._status(number, record.job_id)
+            if status is None:
+                continue
             if status.is_terminal:
                 self._land(number)
             elif status is not JobStatus.PENDING:
@@ -275,12 +283,16 @@ class Run:
         self._unstarted = unstarted
         return running
 
-    def _status(self, number: int, job_id: str) -> JobStatus:
+    def _status(self, number: int, job_id: str) -> JobStatus | None:
+        """Ask where a job stands; one that is gone and never ran gives way to a new one."""
+        record = self._ledger.shards[number]
         try:
             status = self.client.batch.get(job_id).status
         except NotFoundError as error:
+            self._ledger.note_shard(number, record.renewed())
+            if record.never_ran:
+                return None
             # Whoever clears the task pays for its items again: nobody else may decide that.
-            self._ledger.note_shard(number, self._ledger.shards[number].renewed())
             raise JobFailedError(
                 f"Job {job_id} is gone from the engine, and its answers with it: somebody deleted it. Clear "
                 "the task to run its items again.",

@@ -19,6 +19,11 @@ class RunStore(Protocol):
         """Whether what a try wrote is there for the next."""
         ...
 
+    @property
+    def max_tries(self) -> int | None:
+        """What tells a clear from a retry: a clear changes it, a retry does not. None where it is unknown."""
+        ...
+
     def get(self, key: str) -> object:
         """Read what earlier tries wrote; None where nothing was."""
         ...
@@ -29,12 +34,17 @@ class RunStore(Protocol):
 
 
 class TaskStateStore:
-    """Airflow's own store (3.3 and later), kept for ever. It refuses a try that was superseded."""
+    """
+    Airflow's own store (3.3 and later), kept for ever. It refuses a try that was superseded.
+
+    :param max_tries: of the task instance, as Airflow gives it to this try.
+    """
 
     outlives_a_try = True
 
-    def __init__(self, accessor: TaskStateStoreAccessor) -> None:
+    def __init__(self, accessor: TaskStateStoreAccessor, max_tries: int | None) -> None:
         self._accessor = accessor
+        self.max_tries = max_tries
 
     def get(self, key: str) -> object:
         """Read what earlier tries wrote."""
@@ -51,6 +61,7 @@ class TryStore:
     """The memory of one try, below Airflow 3.3: there names and idempotency keys find an earlier job."""
 
     outlives_a_try = False
+    max_tries: int | None = None
 
     def __init__(self) -> None:
         self._values: dict[str, dict[str, Json]] = {}
@@ -67,4 +78,6 @@ class TryStore:
 def run_store(context: Context) -> RunStore:
     """Choose the best store that this Airflow has."""
     accessor = context.get("task_state_store")
-    return TryStore() if accessor is None else TaskStateStore(accessor)
+    if accessor is None:
+        return TryStore()
+    return TaskStateStore(accessor, getattr(context["ti"], "max_tries", None))

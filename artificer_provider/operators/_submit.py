@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from artificer_provider.batch.layout import fingerprint_of
 from artificer_provider.batch.submit import Step, adopted, next_step
 from artificer_provider.client.errors import (
     IDEMPOTENCY_KEY,
+    ArtificerError,
     ConflictError,
     NotCarriedError,
     NotFoundError,
@@ -110,12 +112,14 @@ class Submission:
         name = key.name(self._name)
         try:
             job = self._client.batch.create(name, wires, phases, options=options, idempotency_key=key.mark)
+            write = self._write
         except NotCarriedError as missing:
             if missing.fields != (IDEMPOTENCY_KEY,):
                 raise
             # A deployed engine knows no keys: an earlier job is known by its name alone.
             found = self._found(key.mark, len(items)) if intended else None
             job = found or self._client.batch.create(name, wires, phases, options=options)
+            write = self._write_or_delete
         except NotFoundError:  # 410: the job of this key was there, and was deleted
             return None
         if job.total_items != len(items):
@@ -123,11 +127,20 @@ class Submission:
                 f"Job {job.id} has {job.total_items} items; {len(items)} were sent; not started.",
                 job_id=job.id,
             )
-        self._write(replace(self._record, job_id=job.id))
+        write(replace(self._record, job_id=job.id))
         # Under a key used before, the reply is the first one: it does not say where the job stands now.
         status = self._client.batch.get(job.id).status
         self._log.info("Job %s is %s, with %d items.", job.id, status, job.total_items)
         return status
+
+    def _write_or_delete(self, record: ShardRecord) -> None:
+        """Write a job down that has no key; where that is refused, another try makes one of its own."""
+        try:
+            self._write(record)
+        except Exception:
+            with suppress(ArtificerError):  # it was not started: to leave it costs nothing
+                self._client.batch.delete(record.job_id or "")
+            raise
 
     def _found(self, mark: str, items: int) -> BatchJob | None:
         """Look for jobs that an earlier try made, and clear away those that were never started."""
@@ -171,10 +184,12 @@ class Submission:
         return Step.WATCH
 
     def _fence(self) -> Step:
-        self._write(self._record)  # refused to a try that was superseded: the job is its successor's
+        # Refused to a try that was superseded: the job is its successor's.
+        self._write(replace(self._record, fenced=True))
         try:
             self._client.batch.delete(self._record.job_id or "")
         except ConflictError:  # it runs after all
+            self._write(replace(self._record, fenced=False))
             return Step.WATCH
         except NotFoundError:
             pass

@@ -27,11 +27,15 @@ def step_of(key: str, value: dict[str, Any]) -> str:
     if not key.startswith(HEADER):
         return key
     if key == HEADER:
+        if value["stopping"]:
+            return "stopping"
         return "end" if value["outcome"] else "since" if value["since"] else "header"
     if value["landed"]:
         return "landed"
     if value["start_sent_at"]:
         return "start"
+    if value["round"] and not value["fingerprint"]:
+        return "round"
     return "job id" if value["job_id"] else "intent" if value["fingerprint"] else "layout"
 
 
@@ -71,6 +75,8 @@ class TaskInstanceDouble:
     run_id: str = "manual__1"
     map_index: int | None = -1
     try_number: int = 1
+    #: What a clear changes and a retry does not; where it is unknown, each later try counts as cleared.
+    max_tries: int | None = None
 
 
 def context(store: StoreDouble | None, ti: TaskInstanceDouble | None = None) -> Context:

@@ -70,9 +70,15 @@ class Forked:
 
 
 class Forge:
-    """Has commands forked by a process of its own, which begins with the first of them."""
+    """
+    Has processes forked by one of its own, which begins with the first of them.
 
-    def __init__(self) -> None:
+    :param program: the module whose ``main`` they run, which that process has imported; the command, unless
+        another is named.
+    """
+
+    def __init__(self, program: str = "") -> None:
+        self._arguments = f", {program!r}, [{program!r}]" if program else ""
         self._control: socket.socket | None = None
         self._one_at_a_time = threading.Lock()
 
@@ -94,7 +100,11 @@ class Forge:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", f"from support.forging import forge; forge({theirs.fileno()})"],
+                [
+                    sys.executable,
+                    "-c",
+                    f"from support.forging import forge; forge({theirs.fileno()}{self._arguments})",
+                ],
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,

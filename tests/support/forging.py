@@ -1,4 +1,4 @@
-"""The process that has imported the command, and forks others of it that become it (:mod:`support.forge`)."""
+"""The process that has imported a program, and forks others of it that become it (:mod:`support.forge`)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ import socket
 import sys
 from contextlib import suppress
 from importlib import import_module
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMAND = "artificer_provider.cli"
 IMPORTED = (
     "artificer_provider.engine.serve",
     "artificer_provider.client._http",
@@ -24,9 +28,9 @@ IMPORTED = (
 FIRST_FILE = 3  # after the three streams
 
 
-def forge(control_file: int) -> None:
-    """Fork what is asked for, until nobody can ask any more."""
-    for module in IMPORTED:
+def forge(control_file: int, program: str = COMMAND, imported: Sequence[str] = IMPORTED) -> None:
+    """Fork what is asked for, until nobody can ask any more; its ``main`` is what a forked process runs."""
+    for module in imported:
         import_module(module)
     gc.freeze()
     control = socket.socket(fileno=control_file)
@@ -51,7 +55,7 @@ def forge(control_file: int) -> None:
         if not pid:
             for each in (control, alarm, alarmed):
                 each.detach()
-            _become(words, environment, cwd, files[:3])
+            _become(program, words, environment, cwd, files[:3])
         *streams, living[pid] = files
         for stream in streams:
             os.close(stream)
@@ -77,7 +81,9 @@ def _bury(living: dict[int, int]) -> None:
         os.close(told)
 
 
-def _become(words: list[str], environment: dict[str, str], cwd: str, streams: list[int]) -> NoReturn:
+def _become(
+    program: str, words: list[str], environment: dict[str, str], cwd: str, streams: list[int]
+) -> NoReturn:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -88,6 +94,5 @@ def _become(words: list[str], environment: dict[str, str], cwd: str, streams: li
     os.environ.update(environment)
     os.chdir(cwd)
     sys.argv = ["artificer", *words]
-    from artificer_provider.cli import main
-
-    main()
+    import_module(program).main()
+    sys.exit()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,15 @@ from support.model_server import ModelServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+#: That a process was killed is found out within seconds, and the place it held is not missed.
+_SOON = {
+    "AIRFLOW__CORE__PARALLELISM": "16",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
+    "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
+    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "8",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,7 +52,11 @@ def airflow(engine: LocalEngine, tmp_path_factory: pytest.TempPathFactory) -> It
     """Give it the DAGs of this folder, and a connection to the engine."""
     home = tmp_path_factory.mktemp("airflow home")
     output = tmp_path_factory.mktemp("rows")
-    env = {"ARTIFICER_TEST_OUTPUT": str(output)}
+    env = {
+        "ARTIFICER_TEST_OUTPUT": str(output),
+        "PYTHONPATH": os.pathsep.join(sys.path),  # what DAGs share with the tests
+        **_SOON,
+    }
     with LocalAirflow(home, Path(__file__).parent / "dags", env) as airflow:
         airflow.migrate()
         airflow.start({"artificer_default": engine.connection})

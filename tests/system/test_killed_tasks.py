@@ -1,0 +1,106 @@
+"""Processes of a real Airflow killed while a batch runs: all is billed once, and nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from processes import wait_until
+from support.airflow_kills import EVERY_DAY, KILLS, Kill
+from support.books import asked_of, check_folder, check_jobs, manifest_in, rows_in
+from support.processes import children
+
+if TYPE_CHECKING:
+    from local_airflow import LocalAirflow
+    from local_engine import LocalEngine
+    from support.model_server import ModelServer
+
+log = logging.getLogger(__name__)
+
+COUNT = int(os.environ.get("ARTIFICER_CHAOS_AIRFLOW", str(EVERY_DAY)))
+TASK = "run_batch"
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(60 + 60 * COUNT)]
+
+
+def triggerers() -> list[int]:
+    """The triggerer of the Airflow of these tests, and the process in it that runs the triggers."""
+    found = [pid for pid in _descendants(os.getpid()) if _is_triggerer(pid)]
+    assert found, "no triggerer runs"
+    return found
+
+
+def _descendants(pid: int) -> list[int]:
+    with suppress(FileNotFoundError):  # it has ended meanwhile
+        below = children(pid)
+        return [*below, *(each for child in below for each in _descendants(child))]
+    return []
+
+
+def _is_triggerer(pid: int) -> bool:
+    try:
+        return "airflow triggerer" in Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return False
+
+
+def kill_triggerer(airflow: LocalAirflow) -> None:
+    """Kill it, as a machine that fails does, and start another."""
+    for pid in triggerers():
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    airflow.start_part("triggerer")
+
+
+def jobs_of(engine: LocalEngine, name: str) -> list[dict[str, str]]:
+    """The jobs of a DAG that are on the engine."""
+    listed = httpx.get(f"{engine.address}/api/batch?limit=100", trust_env=False).raise_for_status().json()
+    return [job for job in listed if job["name"].startswith(f"{name} ")]
+
+
+def is_watched(airflow: LocalAirflow, kill: Kill, run_id: str) -> bool:
+    return "Watching job" in "\n".join(airflow.task_log(kill.dag_id, run_id, TASK, 1))
+
+
+def check(airflow: LocalAirflow, engine: LocalEngine, models: ModelServer, kill: Kill, run_id: str) -> None:
+    """Balance the books of a run that is over."""
+    said = "\n".join(airflow.task_log(kill.dag_id, run_id, TASK, 1))
+    assert airflow.wait_over(kill.dag_id, run_id) == "success", f"{kill}: {said}"
+    [instance] = airflow.task_instances(kill.dag_id, run_id) or []
+    assert instance["try_number"] == (1 if kill.victim == "triggerer" else 2), kill
+    assert asked_of(models, kill.dag_id) == Counter(kill.texts), kill
+    folder = Path(airflow.xcom(kill.dag_id, run_id, TASK)["path"])
+    assert [(row["index"], row["output"]) for row in rows_in(folder)] == [
+        (index, f">{text}") for index, text in enumerate(kill.texts)
+    ], kill
+    assert manifest_in(folder)["outcome"] == "succeeded"
+    check_folder(folder)
+    check_jobs(jobs_of(engine, kill.dag_id), folder)
+
+
+def test_what_is_killed_is_taken_up_again_and_billed_once(
+    airflow: LocalAirflow, engine: LocalEngine, model_server: ModelServer
+) -> None:
+    model_server.forget()
+    model_server.open.clear()
+    kills = KILLS[:COUNT]
+    runs = {kill: airflow.trigger(kill.dag_id) for kill in kills}
+    log.info("%d kills: %s", len(kills), json.dumps([str(kill) for kill in kills], indent=1))
+    deferred = [kill for kill in kills if kill.victim == "triggerer"]
+    for first in range(0, len(deferred), 2):
+        for kill in deferred:
+            wait_until(lambda kill=kill: is_watched(airflow, kill, runs[kill]), seconds=120)
+        kill_triggerer(airflow)
+        log.info("the triggerer is killed, for the time %d", first // 2 + 1)
+    model_server.open.set()
+    for kill, run_id in runs.items():
+        check(airflow, engine, model_server, kill, run_id)
+        log.info("%s: billed once", kill)
