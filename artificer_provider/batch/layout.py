@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MAX_JOB_BYTES = 32 * 1024 * 1024
 SMALL_JOB_BYTES = 900_000
 _SEPARATOR = b"\0"
+#: Never to be changed: a run under way is known by the hash of what this writes.
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,11 @@ class _Digest(Protocol):
 
 
 def _of_item(item: Item) -> bytes:
-    return _written(item.to_wire())
+    """Write an item as :func:`_written` does; alone, a text takes the encoder half as long as in a mapping."""
+    text = _canonical(item.input)
+    if item.metadata is None:
+        return f'{{"input":{text}}}\0'.encode()
+    return f'{{"input":{text},"metadata":{_canonical(item.metadata)}}}\0'.encode()
 
 
 def _of_work(work: Work) -> bytes:
@@ -160,4 +166,4 @@ def _of_work(work: Work) -> bytes:
 
 
 def _written(value: dict[str, Json]) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode() + _SEPARATOR
+    return _canonical(value).encode() + _SEPARATOR
