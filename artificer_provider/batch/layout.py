@@ -114,32 +114,43 @@ def lay_out(source: Source, work: Work, bounds: Bounds) -> Layout:
     return Layout(whole.hexdigest(), tuple(shards), chars)
 
 
-def items_of(source: Source, shard: Shard, work: Work) -> list[Item]:
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """
+    What one job is made of.
+
+    :param items: as they are sent.
+    :param fingerprint: of what would be billed for them.
+    """
+
+    items: list[dict[str, Json]]
+    fingerprint: str
+
+
+def lot_of(source: Source, shard: Shard, work: Work) -> Lot:
     """
     Read the items of one shard again.
 
     :raises ConfigurationError: when they are no longer those that the run was laid out with.
     """
-    items = [read.item for read in islice(source.read(shard.place), shard.count)]
-    digest = hashlib.sha256()
-    for item in items:
-        digest.update(_of_item(item))
-    digest.update(_of_work(work))
-    if digest.hexdigest() != shard.fingerprint:
+    lot = gathered((read.item for read in islice(source.read(shard.place), shard.count)), work)
+    if lot.fingerprint != shard.fingerprint:
         raise ConfigurationError(
             f"The items from {shard.first} on are not those that this run began with: the input changed "
             "while it ran. Jobs that were started go on; clear the task to run it with what is there now."
         )
-    return items
+    return lot
 
 
-def fingerprint_of(items: Iterable[Item], work: Work) -> str:
-    """Hash what would be billed for items that stand in no source: those that are done over."""
+def gathered(items: Iterable[Item], work: Work) -> Lot:
+    """Hash what would be billed for items, and keep them as they are sent."""
     digest = hashlib.sha256()
+    wires: list[dict[str, Json]] = []
     for item in items:
         digest.update(_of_item(item))
+        wires.append(item.to_wire())
     digest.update(_of_work(work))
-    return digest.hexdigest()
+    return Lot(wires, digest.hexdigest())
 
 
 def _shard(first: int, count: int, place: int, part: _Digest, tail: bytes) -> Shard:
@@ -154,7 +165,7 @@ class _Digest(Protocol):
 
 
 def _of_item(item: Item) -> bytes:
-    """Write an item as :func:`_written` does; alone, a text takes the encoder half as long as in a mapping."""
+    """Write an item as :func:`_written` would; the encoder is quicker with a text alone than in a mapping."""
     text = _canonical(item.input)
     if item.metadata is None:
         return f'{{"input":{text}}}\0'.encode()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator, conf
 
 from artificer_provider.batch.identity import RunKey
-from artificer_provider.batch.layout import Bounds, lay_out
+from artificer_provider.batch.layout import Bounds, lay_out, lot_of
 from artificer_provider.batch.plan import Work, checked_item, read_options, read_phases, refuse_one_value
 from artificer_provider.batch.policy import OnChangedInput, OnClearedSuccess, OnUnknownCost, read_policy
 from artificer_provider.batch.prompt import Prompt
@@ -152,7 +153,7 @@ class ArtificerCreateBatchOperator(_BatchOperator):
                 client=client,
                 ledger=ledger,
                 number=0,
-                items=lambda: [read.item for read in source.read()],
+                lot=partial(lot_of, source, layout.shards[0], work),
                 work=work,
                 name=self.job_name,
                 log=self.log,

@@ -94,7 +94,7 @@ class Handler(BaseHTTPRequestHandler):
             job.status = "COMPLETED"
             self._answer_json(job.described())
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_request(self, code: object = "-", size: object = "-") -> None:
         """Say nothing of what goes well."""
 
     def _create(self, said: Json, key: str | None) -> Job:
@@ -135,7 +135,8 @@ class Handler(BaseHTTPRequestHandler):
 def main() -> None:
     Handler.jobs = {}
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        print(f"http://127.0.0.1:{server.server_address[1]}", flush=True)
+        sys.stdout.write(f"http://127.0.0.1:{server.server_address[1]}\n")
+        sys.stdout.flush()
         server.serve_forever()
 
 

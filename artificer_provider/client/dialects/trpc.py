@@ -153,7 +153,7 @@ class TrpcDialect:
         """Write one beside the procedures, as plain JSON. What is under ``/api`` is there at any prefix."""
         at = "" if asked.path.startswith("/api/") else self.prefix.removesuffix("/trpc")
         written = rest.write(replace(asked, path=at + asked.path), request.timeout)
-        if isinstance(written.content, bytes):
+        if written.content is not None:
             _refuse_nul(request, written.content, ())
         return written
 
@@ -191,22 +191,21 @@ def _envelope(request: Request[Any], asked: Trpc) -> bytes | Body | None:
         if isinstance(said, Payload)
         else json_content({"json": said})
     )
-    if isinstance(content, bytes):
-        _refuse_nul(request, content, ("json",))
+    _refuse_nul(request, content, ("json",))
     return content
 
 
-def _refuse_nul(request: Request[Any], content: bytes, inside: tuple[str, ...]) -> None:
+def _refuse_nul(request: Request[Any], content: bytes | Body, inside: tuple[str, ...]) -> None:
     """
     Look for what no engine that speaks trpc can keep.
 
     :param inside: the keys that lead to what is said.
     :raises NotCarriedError: when it is there.
     """
-    # The pattern is slow, and what it looks for is rare.
-    if b"\\u0000" not in content or not _NUL.search(content):
+    texts = (content,) if isinstance(content, bytes) else content.texts()
+    if not any(map(_holds_nul, texts)):
         return
-    said = json.loads(content)
+    said = json.loads(_text(content))
     for key in inside:
         said = said[key]
     fields = [f"the NUL character in {path}" for path in _nul_paths(said, "")]
@@ -215,6 +214,11 @@ def _refuse_nul(request: Request[Any], content: bytes, inside: tuple[str, ...]) 
         f"{', '.join(fields[:10])}; take it out.",
         fields=fields,
     )
+
+
+def _holds_nul(text: bytes) -> bool:
+    # The pattern is slow, and what it looks for is rare.
+    return b"\\u0000" in text and _NUL.search(text) is not None
 
 
 def _nul_paths(value: object, path: str) -> Iterator[str]:
