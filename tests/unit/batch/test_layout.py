@@ -52,7 +52,7 @@ def test_a_shard_whose_items_changed_is_not_billed_for_others() -> None:
     layout = lay_out(Listed(TEXTS), WORK, Bounds(items=10))
     changed = [*TEXTS]
     changed[15] = "other"
-    assert lot_of(Listed(changed), layout.shards[0], WORK)
+    assert len(lot_of(Listed(changed), layout.shards[0], WORK).items) == 10
     with pytest.raises(ConfigurationError, match="The items from 10 on are not those that this run began"):
         lot_of(Listed(changed), layout.shards[1], WORK)
     with pytest.raises(ConfigurationError, match="The items from 20 on"):
