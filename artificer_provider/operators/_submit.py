@@ -107,16 +107,19 @@ class Submission:
         phases = [phase.to_wire() for phase in self._work.phases]
         options = {**self._work.options.to_wire(), "auto_start": False}
         name = key.name(self._name)
+        job: BatchJob | None = None
         try:
             job = self._client.batch.create(name, items, phases, options=options, idempotency_key=key.mark)
         except NotCarriedError as missing:
             if missing.fields != (IDEMPOTENCY_KEY,):
                 raise
-            # A deployed engine knows no keys: an earlier job is known by its name alone.
-            found = self._found(key.mark, len(items)) if intended else None
-            job = found or self._client.batch.create(name, items, phases, options=options)
         except NotFoundError:  # 410: the job of this key was there, and was deleted
             return None
+        # Beyond the handler: the error would keep the body that was not sent.
+        if job is None:
+            # A deployed engine knows no keys: an earlier job is known by its name alone.
+            job = self._found(key.mark, len(items)) if intended else None
+            job = job or self._client.batch.create(name, items, phases, options=options)
         if job.total_items != len(items):
             raise ReplyError(
                 f"Job {job.id} has {job.total_items} items; {len(items)} were sent; not started.",
