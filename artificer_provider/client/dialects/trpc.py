@@ -141,9 +141,9 @@ class TrpcDialect:
 
         from artificer_provider.client._rows import JsonRows
 
-        of_row = adapter(rows.row)
+        read_row = adapter(rows.row).validator.validate_python
         return JsonRows(
-            lambda raw: of_row.validate_python(rows.trpc_read(from_json(raw))),
+            lambda raw: read_row(rows.trpc_read(from_json(raw))),
             doing=request.doing,
             job_id=request.job_id,
             path=("result", "data", "json", *rows.trpc_rows),
