@@ -33,7 +33,7 @@ def judge(row: BatchJobResult, phases: Sequence[str]) -> RowStatus:
     """Say what became of an item: it succeeded only when every phase gave an answer that is one."""
     if row.status is ItemStatus.FAILED:
         return RowStatus.FAILED
-    if row.status is not ItemStatus.COMPLETED or any(name not in row.phase_outputs for name in phases):
+    if row.status is not ItemStatus.COMPLETED or not all(map(row.phase_outputs.__contains__, phases)):
         return RowStatus.UNPROCESSED
     if row.is_apology:
         return RowStatus.APOLOGY
@@ -121,17 +121,18 @@ class Tally:
             if row.item_index != self.rows:
                 raise ReplyError(f"The engine sent row {row.item_index} where row {self.rows} was due.")
             status = judge(row, self.phases)
+            is_good = status is RowStatus.SUCCEEDED
             index = self.first + row.item_index
             self._count(row, status, index)
             yield {
                 "index": index,
-                "status": status,
+                "status": status.value,
                 "input": row.input,
                 "metadata": row.metadata,
-                "output": row.output if status is RowStatus.SUCCEEDED else None,
+                "output": row.output if is_good else None,
                 "phase_outputs": dict(row.phase_outputs),
                 "phase_models": dict(row.phase_models),
-                "error": None if status is RowStatus.SUCCEEDED else reason(row, status),
+                "error": None if is_good else reason(row, status),
                 "cost": row.cost_incurred,
                 "tokens": row.tokens_used,
             }

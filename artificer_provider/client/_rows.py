@@ -112,11 +112,11 @@ class NdjsonRows(Rows[T]):
         """Take the next piece of the reply and give the rows whose lines ended in it."""
         self._buffer.extend(chunk)
         rows: list[T] = []
-        begin = 0
-        while (end := self._buffer.find(b"\n", self._searched)) >= 0:
-            rows += self._line(bytes(memoryview(self._buffer)[begin:end]))
-            begin = self._searched = end + 1
-        self._drop(begin)
+        if end := self._buffer.rfind(b"\n", self._searched) + 1:
+            lines = bytes(memoryview(self._buffer)[:end]).split(b"\n")
+            self._drop(end)
+            for line in lines:
+                rows += self._line(line)
         self._searched = len(self._buffer)
         self._refuse_long_row()
         return rows

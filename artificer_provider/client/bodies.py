@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeAlias, cast
 from artificer_provider.client.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
 #: What a document may be given as: bytes, the path of a file (a ``str`` is a path) or a seekable file object.
 Source: TypeAlias = bytes | str | os.PathLike[str] | BinaryIO
@@ -101,9 +101,38 @@ class Base64Source:
         )
 
 
+class JsonArray:
+    """
+    An array that goes into a JSON body as the text of its elements, each of which was written before.
+
+    :param elements: JSON, as UTF-8.
+    """
+
+    __slots__ = ("_elements", "length")
+
+    def __init__(self, elements: Sequence[bytes]) -> None:
+        self._elements = elements
+        #: How many bytes it takes.
+        self.length = sum(map(len, elements)) + max(2, len(elements) + 1)
+
+    def chunks(self) -> Iterator[bytes]:
+        """Write it, in pieces that hold whole elements."""
+        piece = bytearray(b"[")
+        for number, element in enumerate(self._elements):
+            if number:
+                piece += b","
+            if len(piece) + len(element) > PIECE_BYTES:
+                yield bytes(piece)
+                piece.clear()
+            piece += element
+        yield bytes(piece + b"]")
+
+
 class JsonBody:
     """
     A JSON document of any size, in which :class:`Base64Source` may stand for a string.
+
+    An array in it may be a :class:`JsonArray`.
 
     :param document: a mapping of what JSON knows.
     :raises ConfigurationError: when it holds what JSON or UTF-8 does not know.
@@ -116,9 +145,7 @@ class JsonBody:
     def __init__(self, document: Mapping[str, object]) -> None:
         self._parts = _parts(document)
         #: The ``Content-Length``, exactly.
-        self.length = sum(
-            part.length if isinstance(part, Base64Source) else len(part) for part in self._parts
-        )
+        self.length = sum(len(part) if isinstance(part, bytes) else part.length for part in self._parts)
 
     def __repr__(self) -> str:
         return f"JsonBody({self.length} bytes)"
@@ -130,6 +157,14 @@ class JsonBody:
             yield b"".join(pieces)
         else:
             yield from pieces
+
+    def texts(self) -> Iterator[bytes]:
+        """Give what is JSON in it, all but the base64, cut where no string is."""
+        for part in self._parts:
+            if isinstance(part, bytes):
+                yield part
+            elif isinstance(part, JsonArray):
+                yield from part.chunks()
 
 
 def check_size(source: Base64Source, limit: int, what: str) -> None:
@@ -223,23 +258,28 @@ def _base64(piece: bytes) -> bytes:
     return b2a_base64(piece, newline=False)
 
 
-def _parts(document: Mapping[str, object]) -> list[bytes | Base64Source]:
+def _parts(document: Mapping[str, object]) -> list[bytes | Base64Source | JsonArray]:
     """Write a document, cut where its sources stand."""
-    sources: list[Base64Source] = []
+    sources: list[Base64Source | JsonArray] = []
     placeholder = token_hex(16)
 
     def stand_in(value: object) -> str:
-        if not isinstance(value, Base64Source):
+        if not isinstance(value, Base64Source | JsonArray):
             raise TypeError(f"{type(value).__name__} is nothing that JSON knows")
         sources.append(value)
         return placeholder
 
     text = _dumped(document, stand_in)
     head, *tails = text.split(placeholder)
-    parts: list[bytes | Base64Source] = [_utf8(head)]
+    parts: list[bytes | Base64Source | JsonArray] = []
+    before = _utf8(head)
     for source, tail in zip(sources, tails, strict=True):
-        parts += [source, _utf8(tail)]
-    return parts
+        after = _utf8(tail)
+        if isinstance(source, JsonArray):  # which stands in no quotes
+            before, after = before[:-1], after[1:]
+        parts += [before, source]
+        before = after
+    return [*parts, before]
 
 
 def _dumped(document: Mapping[str, object], stand_in: Callable[[object], str]) -> str:
@@ -264,8 +304,8 @@ def _utf8(text: str) -> bytes:
         ) from None
 
 
-def _pieces(part: bytes | Base64Source) -> Iterator[bytes]:
-    if isinstance(part, Base64Source):
+def _pieces(part: bytes | Base64Source | JsonArray) -> Iterator[bytes]:
+    if not isinstance(part, bytes):
         yield from part.chunks()
         return
     for offset in range(0, len(part), PIECE_BYTES):

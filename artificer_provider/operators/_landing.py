@@ -6,13 +6,14 @@ import json
 import uuid
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from artificer_provider.client.errors import ConfigurationError
 from artificer_provider.operators._formats import Format, written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
@@ -23,9 +24,13 @@ WRONG_PLACE = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirect
 
 MANIFEST = "manifest.json"
 _ASIDE = ".part"
-#: As much of a list as goes to XCom: the manifest has all of it.
-_SHOWN = 5
-_SHOWN_FILES = 20
+_TOLD_CHARS = 120
+#: What goes to XCom at most, as JSON in ASCII: Airflow keeps it in its database.
+XCOM_BYTES = 4096
+#: As much of that as the place of the manifest may take; any object storage's longest key fits.
+_PLACE_BYTES = 3400
+#: How many of each go to XCom where they fit: the manifest has all of them.
+_SHOWN = {"job_ids": 5, "models": 5, "files": 20}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +62,44 @@ class Manifest:
 
     def to_xcom(self, place: str) -> dict[str, Json]:
         """
-        Write what the next task needs: never more than a few KiB, whatever the size of the run.
+        Write what the next task needs: at most 4 KiB, whatever the size of the run.
+
+        The first jobs, models and files are named as far as they fit. Where the folder's name is so long
+        that it does not fit beside the manifest's, ``path`` is None.
 
         :param place: where the manifest is, which has all files, jobs and models.
         """
-        return {
+        shown: dict[str, Json] = {
             **self.to_json(),
+            **{name: [] for name in _SHOWN},
+            "path": None,
             "manifest": place,
-            "files": [*self.files[:_SHOWN_FILES]],
             "file_count": len(self.files),
-            "job_ids": [*self.job_ids[:_SHOWN]],
             "job_count": len(self.job_ids),
-            "models": [*self.models[:_SHOWN]],
         }
+        left = XCOM_BYTES - _size(shown)
+        if (size := _size(self.path)) <= left:
+            shown["path"] = self.path
+            left -= size
+        for name, most in _SHOWN.items():
+            first = _fitting(getattr(self, name)[:most], left)
+            shown[name] = [*first]
+            left -= sum(map(_taken, first))
+        return shown
+
+
+def _fitting(values: Sequence[str], room: int) -> list[str]:
+    """Take the first values that fit into so many bytes of JSON."""
+    taken = accumulate(map(_taken, values))
+    return [value for value, size in zip(values, taken, strict=True) if size <= room]
+
+
+def _taken(value: str) -> int:
+    return _size(value) + len(", ")
+
+
+def _size(value: Json) -> int:
+    return len(json.dumps(value))
 
 
 class Landing:
@@ -100,13 +130,18 @@ class Landing:
 
         :raises ConfigurationError: when the folder cannot be written, or holds another run's rows.
         """
+        place = self._folder / MANIFEST
+        if _size(str(place)) > _PLACE_BYTES:
+            raise ConfigurationError(
+                f"The output {str(place)[:_TOLD_CHARS]}… has {len(str(place)):,} characters, nothing was "
+                "started. Name a folder with a shorter path: the next task is told where the manifest is."
+            )
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             probe = self._folder / ".probe"
             probe.write_text("")
             probe.unlink(missing_ok=True)
-            manifest = self._folder / MANIFEST
-            other = json.loads(manifest.read_text()).get("run") if manifest.exists() else self.run
+            other = json.loads(place.read_text()).get("run") if place.exists() else self.run
         except (*WRONG_PLACE, ValueError, AttributeError) as error:
             raise ConfigurationError(
                 f"The output {self._folder} cannot be used, nothing was started ({error})."

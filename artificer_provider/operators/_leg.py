@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from artificer_provider.batch.layout import Bounds, lay_out
+from artificer_provider.batch.layout import Bounds, lay_out, lot_of
 from artificer_provider.batch.record import Outcome
 from artificer_provider.batch.watch import Fleet, Progress, Reason, Wake
 from artificer_provider.client import limits
@@ -53,7 +54,7 @@ def create_and_start(
             client=client,
             ledger=ledger,
             number=0,
-            items=lambda: [read.item for read in source.read()],
+            lot=partial(lot_of, source, layout.shards[0], work),
             work=work,
             name=name,
             log=log,

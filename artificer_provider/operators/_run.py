@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from artificer_provider.batch.layout import items_of, lay_out
+from artificer_provider.batch.layout import gathered, lay_out, lot_of
 from artificer_provider.batch.policy import OnChangedInput, OnClearedSuccess, OnUnknownCost
 from artificer_provider.batch.record import Outcome
 from artificer_provider.batch.results import Tally, merged, to_do_over
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from airflow.sdk.types import Logger
 
-    from artificer_provider.batch.layout import Bounds, Layout
-    from artificer_provider.batch.plan import Item, Work
+    from artificer_provider.batch.layout import Bounds, Layout, Lot
+    from artificer_provider.batch.plan import Work
     from artificer_provider.batch.policy import Policy
     from artificer_provider.batch.record import Header
     from artificer_provider.batch.sources import Source
@@ -328,19 +328,19 @@ class Run:
             client=self.client,
             ledger=self._ledger,
             number=number,
-            items=partial(self._items, number),
+            lot=partial(self._lot, number),
             work=self._asked.work,
             name=self._asked.name,
             log=self.log,
         ).bring_to_run()
         self._told.add(self._ledger.shards[number].job_id or "")
 
-    def _items(self, number: int) -> list[Item]:
+    def _lot(self, number: int) -> Lot:
         """Read what the job of a shard's present round is made of."""
         record = self._ledger.shards[number]
         if not record.earlier:
-            return items_of(self._asked.source, record.shard, self._asked.work)
-        return list(to_do_over(self._rows(record.earlier), self._phases))
+            return lot_of(self._asked.source, record.shard, self._asked.work)
+        return gathered(to_do_over(self._rows(record.earlier), self._phases), self._asked.work)
 
     def _rows(self, jobs: tuple[str, ...]) -> Iterator[BatchJobResult]:
         return merged([self.client.batch.iter_results(job) for job in jobs], self._phases)

@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from artificer_provider.batch.layout import fingerprint_of
 from artificer_provider.batch.submit import Step, adopted, next_step
 from artificer_provider.client.errors import (
     IDEMPOTENCY_KEY,
@@ -24,7 +23,8 @@ if TYPE_CHECKING:
 
     from airflow.sdk.types import Logger
 
-    from artificer_provider.batch.plan import Item, Work
+    from artificer_provider.batch.layout import Lot
+    from artificer_provider.batch.plan import Json, Work
     from artificer_provider.batch.record import ShardRecord
     from artificer_provider.client import Artificer
     from artificer_provider.client.models.batch import BatchJob
@@ -40,7 +40,7 @@ class Submission:
     One try's way to a shard's job that runs.
 
     :param number: the shard.
-    :param items: reads what its job is made of.
+    :param lot: reads what its job is made of.
     :param name: the user's name for the job.
     """
 
@@ -50,7 +50,7 @@ class Submission:
         client: Artificer,
         ledger: Ledger,
         number: int,
-        items: Callable[[], list[Item]],
+        lot: Callable[[], Lot],
         work: Work,
         name: str,
         log: Logger,
@@ -58,7 +58,7 @@ class Submission:
         self._client = client
         self._ledger = ledger
         self._number = number
-        self._items = items
+        self._lot = lot
         self._work = work
         self._name = name
         self._log = log
@@ -99,29 +99,31 @@ class Submission:
             return self._status()
         # The intent of an earlier try that died: it may have made the job, and not written it down.
         intended = self._record.fingerprint is not None or self._ledger.may_have_forgotten
-        items = self._items()
+        lot = self._lot()
         if self._record.fingerprint is None:
-            self._write(replace(self._record, fingerprint=fingerprint_of(items, self._work)))
-        return self._create(items, intended=intended)
+            self._write(replace(self._record, fingerprint=lot.fingerprint))
+        return self._create(lot.items, intended=intended)
 
-    def _create(self, items: list[Item], *, intended: bool) -> JobStatus | None:
+    def _create(self, items: list[dict[str, Json]], *, intended: bool) -> JobStatus | None:
         key = self._ledger.key(self._number, self._record.fingerprint or "")
         phases = [phase.to_wire() for phase in self._work.phases]
         options = {**self._work.options.to_wire(), "auto_start": False}
-        wires = [item.to_wire() for item in items]
         name = key.name(self._name)
+        job: BatchJob | None = None
+        write = self._write
         try:
-            job = self._client.batch.create(name, wires, phases, options=options, idempotency_key=key.mark)
-            write = self._write
+            job = self._client.batch.create(name, items, phases, options=options, idempotency_key=key.mark)
         except NotCarriedError as missing:
             if missing.fields != (IDEMPOTENCY_KEY,):
                 raise
-            # A deployed engine knows no keys: an earlier job is known by its name alone.
-            found = self._found(key.mark, len(items)) if intended else None
-            job = found or self._client.batch.create(name, wires, phases, options=options)
-            write = self._write_or_delete
         except NotFoundError:  # 410: the job of this key was there, and was deleted
             return None
+        # Beyond the handler: the error would keep the body that was not sent.
+        if job is None:
+            # A deployed engine knows no keys: an earlier job is known by its name alone.
+            job = self._found(key.mark, len(items)) if intended else None
+            job = job or self._client.batch.create(name, items, phases, options=options)
+            write = self._write_or_delete
         if job.total_items != len(items):
             raise ReplyError(
                 f"Job {job.id} has {job.total_items} items; {len(items)} were sent; not started.",

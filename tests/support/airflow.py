@@ -24,12 +24,14 @@ STEPS = ("layout", "header", "since", "intent", "job id", "start")
 
 def step_of(key: str, value: dict[str, Any]) -> str:
     """Name the step that a write is."""
-    if not key.startswith(HEADER):
-        return key
     if key == HEADER:
         if value["stopping"]:
             return "stopping"
         return "end" if value["outcome"] else "since" if value["since"] else "header"
+    return _step_of_shard(value) if key.startswith(HEADER) else key
+
+
+def _step_of_shard(value: dict[str, Any]) -> str:
     if value["landed"]:
         return "landed"
     if value["start_sent_at"]:

@@ -58,10 +58,11 @@ class RestDialect:
         """Make what reads rows while they arrive."""
         from artificer_provider.client._rows import JsonRows, NdjsonRows
 
-        of_row = adapter(rows.row)
+        # The adapter's own method would look at its options for each row.
+        read_row = adapter(rows.row).validator.validate_json
         if content_type.partition(";")[0].strip().lower() == NDJSON:
-            return NdjsonRows(of_row.validate_json, doing=request.doing, job_id=request.job_id)
-        return JsonRows(of_row.validate_json, doing=request.doing, job_id=request.job_id)
+            return NdjsonRows(read_row, doing=request.doing, job_id=request.job_id)
+        return JsonRows(read_row, doing=request.doing, job_id=request.job_id)
 
 
 def write(rest: Rest, timeout: float | None = None) -> WireRequest:

@@ -42,6 +42,10 @@ class Body(Protocol):
         """Make it, from the beginning each time."""
         ...
 
+    def texts(self) -> Iterator[bytes]:
+        """Give what is JSON in it, all but the base64, cut where no string is."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class WireRequest:

@@ -156,7 +156,7 @@ class BatchJobResult(Reply):
     @property
     def is_apology(self) -> bool:
         """Whether some phase's answer is the engine's apology, and no answer (WIRE §6.6)."""
-        return any(is_apology(answer) for answer in self.phase_outputs.values())
+        return any(map(is_apology, self.phase_outputs.values()))
 
 
 class PhaseAnalytics(Reply):

@@ -6,6 +6,9 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
+
 from artificer_provider.client import limits
 from artificer_provider.client._core import (
     Flow,
@@ -19,7 +22,9 @@ from artificer_provider.client._core import (
     mutation,
     query,
 )
+from artificer_provider.client.bodies import JsonArray
 from artificer_provider.client.dialects.rest import NDJSON
+from artificer_provider.client.dialects.wire import adapter
 from artificer_provider.client.errors import (
     IDEMPOTENCY_KEY,
     ArtificerTimeoutError,
@@ -28,7 +33,13 @@ from artificer_provider.client.errors import (
     NotCarriedError,
     WaitTimeoutError,
 )
-from artificer_provider.client.models.batch import BatchJob, BatchJobResult, BatchOptions, CreateBatchJob
+from artificer_provider.client.models.batch import (
+    BatchItem,
+    BatchJob,
+    BatchJobResult,
+    BatchOptions,
+    CreateBatchJob,
+)
 from artificer_provider.client.resources import _deployed
 from artificer_provider.client.resources._checked import beyond, checked, header, in_range, path
 from artificer_provider.client.resources._pages import all_of
@@ -37,7 +48,7 @@ from artificer_provider.client.states import JobStatus
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from artificer_provider.client.models.batch import BatchItem, PhaseConfig
+    from artificer_provider.client.models.batch import PhaseConfig
 
 Jobs = list[BatchJob]
 Rows = list[BatchJobResult]
@@ -68,25 +79,48 @@ def create(  # noqa: PLR0917 - as the endpoint's arguments
     **forced: bool,
 ) -> Request[BatchJob]:
     doing = f"creating the batch job {str(name)[:TOLD_NAME_CHARS]!r}"
+    written = _written(items)
+    few = items if written is None else items[:1]
     body = checked(
-        CreateBatchJob, doing, name=name, items=items, phases=phases, options=options, project_id=project_id
+        CreateBatchJob, doing, name=name, items=few, phases=phases, options=options, project_id=project_id
     )
     key = header(doing, "idempotency_key", idempotency_key)
     if forced:
         chosen = (body.options or BatchOptions()).model_copy(update=forced)
         body = body.model_copy(update={"options": chosen})
+    said = body if written is None else _with_items(body, written)
     return Request(
         doing,
         BatchJob,
-        rest=Rest("POST", BATCH, body=body, idempotency_key=key),
+        rest=Rest("POST", BATCH, body=said, idempotency_key=key),
         trpc=mutation(
             "batch.createJob",
-            body,
+            said,
             read=_deployed.part("job"),
             not_carried=tuple(_not_carried(body, key)),
         ),
         repeat=Repeat.UNSENT if key is None else Repeat.ALWAYS,
     )
+
+
+def _written(items: Sequence[BatchItem | Mapping[str, Any]]) -> JsonArray | None:
+    """
+    Check and write items one after the other; None where one is none: the check of all of them says why.
+
+    10,000 models at once would have Python's collector go through all that there is in the process.
+    """
+    if not isinstance(items, list | tuple) or not 1 <= len(items) <= limits.MAX_ITEMS:
+        return None
+    item = adapter(BatchItem)
+    read, write = item.validator.validate_python, item.serializer.to_json
+    try:
+        return JsonArray([write(read(one), by_alias=True, exclude_none=True) for one in items])
+    except (ValidationError, PydanticSerializationError):
+        return None
+
+
+def _with_items(body: CreateBatchJob, items: JsonArray) -> dict[str, object]:
+    return {**body.model_dump(mode="json", by_alias=True, exclude_none=True), "items": items}
 
 
 def _not_carried(body: CreateBatchJob, idempotency_key: str | None) -> Iterator[str]:

@@ -3,10 +3,13 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from artificer_provider.batch.layout import Bounds, Shard, items_of, lay_out
+from artificer_provider.batch.layout import Bounds, Shard, gathered, lay_out, lot_of
 from artificer_provider.batch.plan import Item, Options, Phase, Work
 from artificer_provider.batch.sources import Listed
 from artificer_provider.client.errors import ConfigurationError
@@ -42,18 +45,18 @@ def test_a_run_without_items_is_none() -> None:
 
 def test_a_shard_is_read_again_from_its_own_place() -> None:
     layout = lay_out(Listed(TEXTS), WORK, Bounds(items=10))
-    assert [item.input for item in items_of(Listed(TEXTS), layout.shards[1], WORK)] == TEXTS[10:20]
+    assert [item["input"] for item in lot_of(Listed(TEXTS), layout.shards[1], WORK).items] == TEXTS[10:20]
 
 
 def test_a_shard_whose_items_changed_is_not_billed_for_others() -> None:
     layout = lay_out(Listed(TEXTS), WORK, Bounds(items=10))
     changed = [*TEXTS]
     changed[15] = "other"
-    assert items_of(Listed(changed), layout.shards[0], WORK)
+    assert len(lot_of(Listed(changed), layout.shards[0], WORK).items) == 10
     with pytest.raises(ConfigurationError, match="The items from 10 on are not those that this run began"):
-        items_of(Listed(changed), layout.shards[1], WORK)
+        lot_of(Listed(changed), layout.shards[1], WORK)
     with pytest.raises(ConfigurationError, match="The items from 20 on"):
-        items_of(Listed(TEXTS[:-1]), layout.shards[2], WORK)
+        lot_of(Listed(TEXTS[:-1]), layout.shards[2], WORK)
 
 
 def test_what_is_billed_decides_the_fingerprint_and_how_it_is_cut_does_not() -> None:
@@ -76,6 +79,30 @@ def test_the_fingerprint_of_one_shard_is_the_one_of_the_release_before() -> None
         digest.update(json.dumps(part, sort_keys=True, separators=(",", ":")).encode() + b"\0")
     layout = lay_out(Listed([Item("a")]), WORK, Bounds())
     assert layout.fingerprint == layout.shards[0].fingerprint == digest.hexdigest()
+
+
+values: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+@given(st.text(), st.none() | st.dictionaries(st.text(), values))
+@example(
+    'quote " and \\ and \x7f\u2028\ud800\U0001f600', {"ü": [1e-7, 1e300, -0.0, 2**70], "": {"b": 1, "a": 2}}
+)
+@example("x", {})
+def test_the_fingerprint_of_any_item_is_the_one_of_the_release_before(
+    text: str, metadata: dict[str, Any] | None
+) -> None:
+    wire = {"input": text} if metadata is None else {"input": text, "metadata": metadata}
+    digest = hashlib.sha256()
+    for part in (wire, {"name": "p", "task_type": "qa"}, {"concurrency": 2}):
+        digest.update(json.dumps(part, sort_keys=True, separators=(",", ":")).encode() + b"\0")
+    lot = gathered([Item(text, metadata)], WORK)
+    assert lot.fingerprint == digest.hexdigest()
+    assert lot.items == [wire]
 
 
 def test_a_shard_outlives_the_release_that_wrote_it() -> None:

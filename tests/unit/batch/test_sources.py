@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import functools
 import io
 import json
+import math
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
@@ -9,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
@@ -207,3 +209,32 @@ def test_any_text_comes_out_of_a_csv_as_it_was_written(texts: list[str]) -> None
     content = file.getvalue().encode()
     source = Csv(lambda: io.BytesIO(content), "f", TEXT)
     assert [item.input for item in items(source)] == kept
+
+
+@given(
+    st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists, max_leaves=5)
+)
+@example([2**70, -0.0, 5e-324, 1.7976931348623157e308, 0.1 + 0.2, math.nan, -math.inf])
+@example("half of a pair: \ud800")
+@example(functools.reduce(lambda inner, _: [inner], range(300), []))
+def test_a_line_is_read_as_json_reads_it(value: Any) -> None:
+    """The fingerprint of a run under way depends on it."""
+    for ascii_only in (True, False):
+        line = json.dumps({"text": "a", "value": value}, ensure_ascii=ascii_only).encode(
+            "utf-8", "surrogatepass"
+        )
+        try:
+            expected = json.loads(line)["value"]
+        except UnicodeDecodeError:
+            with pytest.raises(ConfigurationError, match="this is no JSON"):
+                items(JsonLines(lambda line=line: io.BytesIO(line), "f", TEXT))
+            continue
+        [item] = items(JsonLines(lambda line=line: io.BytesIO(line), "f", TEXT))
+        assert item.metadata is not None
+        assert repr(item.metadata["value"]) == repr(expected)
+
+
+def test_a_line_that_only_json_reads_is_read() -> None:
+    """Windows writes a mark before the first line."""
+    content = b'\xef\xbb\xbf{"text": "a"}\r\n{"text": "b"}\r\n'
+    assert items(JsonLines(lambda: io.BytesIO(content), "f", TEXT)) == [Item("a"), Item("b")]

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from artificer_provider.client.bodies import PIECE_BYTES, Base64Source, JsonBody, check_size
+from artificer_provider.client.bodies import PIECE_BYTES, Base64Source, JsonArray, JsonBody, check_size
 from artificer_provider.client.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -302,3 +302,18 @@ def test_a_temporary_file_is_a_document_too() -> None:
             each.seek(0)
         assert sent(Base64Source(file)) == b"YWJj"
         assert sent(Base64Source(spooled)) == b"YWJj"  # type: ignore[arg-type] # not declared as a file
+
+
+@pytest.mark.parametrize("size", [1, 10, PIECE_BYTES, 3 * PIECE_BYTES])
+@pytest.mark.parametrize("count", [0, 1, 2, 5, 1_000])
+def test_an_array_written_before_stands_in_its_place(count: int, size: int) -> None:
+    size = min(size, 10_000_000 // max(1, count))
+    elements: list[object] = [{"input": f"{number}, [ü" * (size // 6)} for number in range(count)]
+    array = JsonArray([json.dumps(element, ensure_ascii=False).encode() for element in elements])
+    body = JsonBody({"json": {"items": array, "name": "n", "more": [array]}})
+    assert json.loads(b"".join(body.chunks())) == {
+        "json": {"items": elements, "name": "n", "more": [elements]}
+    }
+    assert body.length == sum(map(len, body.chunks()))
+    assert b"".join(body.texts()) == b"".join(body.chunks())
+    assert all(len(piece) <= max(PIECE_BYTES, size * 3) for piece in body.chunks())
