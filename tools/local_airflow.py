@@ -154,6 +154,8 @@ class LocalAirflow:
                 )
             except httpx.TransportError:
                 return False
+            if reply.is_server_error:  # its database was busy
+                return False
             if reply.status_code == httpx.codes.NOT_FOUND:
                 self._check_importable(dag_id)
                 return False

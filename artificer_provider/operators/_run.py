@@ -356,10 +356,11 @@ class Run:
     def _revive(self, wake: Wake) -> None:
         """Give a job up whose engine died; the rows that are done are kept, the rest goes into a new one."""
         self.log.warning("%s", wake.message)
-        _cancel(self.client, wake.job_id)
         header = self.header
         if header.revived < MAX_REVIVED:
-            self._ledger.note(replace(header, revived=header.revived + 1, rounds=header.rounds + 1))
+            header = replace(header, revived=header.revived + 1, rounds=header.rounds + 1)
+        self._ledger.note(header)  # first: a superseded try must leave the job that its successor watches
+        _cancel(self.client, wake.job_id)
 
     def _deadline(self) -> float | None:
         return None if self.header.since is None else self.header.since + self._policy.timeout

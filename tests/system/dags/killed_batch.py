@@ -54,7 +54,7 @@ class KilledOperator(ArtificerRunBatchOperator):
 
 for _kill in KILLS:
     with DAG(
-        _kill.dag_id, schedule=None, default_args={"retries": 2, "retry_delay": timedelta(seconds=1)}
+        _kill.dag_id, schedule=None, default_args={"retries": 5, "retry_delay": timedelta(seconds=1)}
     ) as _dag:
         KilledOperator(
             task_id="run_batch",
