@@ -215,6 +215,18 @@ class Run:
             if record.job_id and record.landed is None and number not in self._unstarted
         ]
 
+    def started(self) -> list[str]:
+        """Name the jobs whose start was sent; one that is cancelled before would run when it is started."""
+        return [
+            record.job_id
+            for record in self._ledger.shards
+            if record.job_id and record.landed is None and record.start_sent_at is not None
+        ]
+
+    def halt(self, why: str) -> None:
+        """Start and land nothing more: the task has ended."""
+        self._ledger.close(why)
+
     def heed(self, wake: Wake) -> Outcome | None:
         """Do what a watch woke for; give how the run ended, where that ends it."""
         if wake.reason is Reason.STALLED:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow.providers.common.compat.sdk import Context
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
     from artificer_provider.batch.identity import RunKey
     from artificer_provider.batch.plan import Json, Work
@@ -217,6 +218,7 @@ class ArtificerRunBatchOperator(_BatchOperator):
         self.output_format = output_format
         self.max_items_per_job = max_items_per_job
         self.deferrable = deferrable
+        self._under_way: Leg | None = None
         from artificer_provider.batch.policy import read_policy
         from artificer_provider.operators._arguments import check_output
 
@@ -254,6 +256,16 @@ class ArtificerRunBatchOperator(_BatchOperator):
         with told_to_airflow(nothing_started):
             return self._leg(context).go_on(Wake.from_json(event))
 
+    def on_kill(self) -> None:
+        """
+        Cancel the jobs when somebody ended the task (marked it failed or success), or its time is over.
+
+        Airflow also calls this when a pod is evicted, a worker is stopped, the task is cleared or its
+        ``execution_timeout`` passes: then they are left, and the next try goes on with them.
+        """
+        if self._under_way is not None and self._under_way.kill is not None:
+            self._under_way.kill.hit()
+
     def _leg(self, context: Context) -> Leg:
         from airflow.providers.common.compat.sdk import ObjectStoragePath
 
@@ -272,13 +284,15 @@ class ArtificerRunBatchOperator(_BatchOperator):
             bounds=Bounds(items=self.max_items_per_job),
         )
         folder, form = ObjectStoragePath(self.output_path), read_format(self.output_format)
-        return Leg(
+        self._under_way = Leg(
             asked=asked,
             ledger=self.ledger(context),
             landing=Landing(folder, self.run_key(context).digest(), form),
             wait=self._defer if self.deferrable else look_on,
+            task=cast("RuntimeTaskInstance", context["ti"]),
             log=self.log,
         )
+        return self._under_way
 
     def _defer(self, run: Run) -> NoReturn:
         from artificer_provider.triggers.batch import ArtificerBatchTrigger

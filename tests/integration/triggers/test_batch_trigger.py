@@ -40,8 +40,8 @@ def trigger(job_id: str, deadline: float | None = None) -> ArtificerBatchTrigger
     return ArtificerBatchTrigger.of("artificer_default", [job_id], Terms(0.05, deadline))
 
 
-def killed(job_id: str) -> ArtificerBatchTrigger:
-    watched = trigger(job_id)
+def killed(job_id: str, deadline: float | None = None) -> ArtificerBatchTrigger:
+    watched = trigger(job_id, deadline)
     watched.task_instance = TaskInstanceDouble()  # type: ignore[assignment] # what the triggerer sets
     return watched
 
@@ -110,6 +110,17 @@ async def test_the_job_is_cancelled_only_when_somebody_ended_the_task(
     monkeypatch.setattr(triggers, "task_state", airflow_says)
     await killed(job_id).on_kill()
     assert llm_engine.job(job_id)["status"] == job_state
+
+
+async def test_a_kill_after_the_deadline_cancels_the_job_whatever_the_state(
+    job_id: str, llm_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def airflow_says(_: object) -> str:
+        return "deferred"
+
+    monkeypatch.setattr(triggers, "task_state", airflow_says)
+    await killed(job_id, deadline=1.0).on_kill()
+    assert llm_engine.job(job_id)["status"] == "CANCELLED"
 
 
 async def test_a_kill_that_is_itself_cancelled_still_cancels_the_job(
