@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from artificer_provider.operators._run import Asked
 
 _TOLD_FAILURES = 5
+_TOLD_JOBS = 5
 
 
 def create_and_start(
@@ -121,6 +122,20 @@ class Leg:
             run.heed(wake)
             return self._carry_on(run)
 
+    def after_timeout(self) -> str:
+        """Cancel what runs, since Airflow's own time for a deferral is over; say what was kept."""
+        with self._under_way() as run, told_to_airflow(run.kept):
+            jobs = run.call_off()
+        if not jobs:
+            return (
+                "Airflow keeps no record of the jobs: they were left, and a retry finds them by their names."
+            )
+        return (
+            f"Cancelled: {', '.join(jobs[:_TOLD_JOBS])} ({len(jobs)} in all). Nothing was landed; the "
+            "answers that are there are kept. A retry lands them, and does over, and bills, what has no good "
+            "answer."
+        )
+
     @contextmanager
     def _under_way(self) -> Iterator[Run]:
         settings = ArtificerHook(self._asked.conn_id).settings()
@@ -190,7 +205,7 @@ def _verdict(manifest: Manifest, failures: Sequence[str], place: str) -> str:
     """Say why the run failed, what was kept, and what comes next."""
     good = manifest.counts["succeeded"]
     first = "; ".join(failures[:_TOLD_FAILURES]) or "the engine sent no rows for them"
-    jobs = ", ".join(manifest.job_ids[:_TOLD_FAILURES]) or "none"
+    jobs = ", ".join(manifest.job_ids[:_TOLD_JOBS]) or "none"
     return (
         f"{manifest.items - good} of {manifest.items} items have no good answer (jobs: {jobs}). "
         f"{_WHY[Outcome(manifest.outcome)]}First: {first}. All rows are beside {place}, {good} of them good. "

@@ -223,6 +223,15 @@ class Run:
             if record.job_id and record.landed is None and record.start_sent_at is not None
         ]
 
+    def call_off(self) -> list[str]:
+        """Cancel what was started, and name it; a later try lands what is done of it, and does the rest."""
+        jobs = self.started()
+        if jobs:
+            self._ledger.note(replace(self.header, rounds=self.header.rounds + 1))
+        for job_id in jobs:
+            _cancel(self.client, job_id)
+        return jobs
+
     def halt(self, why: str) -> None:
         """Start and land nothing more: the task has ended."""
         self._ledger.close(why)
@@ -276,6 +285,8 @@ class Run:
                 continue
             status = self._status(number, record.job_id)
             if status.is_terminal:
+                if status is JobStatus.CANCELLED and self._is_late():  # by a kill of ours
+                    self._ledger.note(replace(self.header, stopping=Outcome.DEADLINE))
                 self._land(number)
             elif status is not JobStatus.PENDING:
                 running.append(number)

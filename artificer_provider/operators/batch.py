@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from airflow.providers.common.compat.sdk import BaseOperator, conf
+from airflow.providers.common.compat.sdk import AirflowException, BaseOperator, conf
 
 from artificer_provider.hooks.artificer import ArtificerHook
 
@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 DEFAULT_TIMEOUT = timedelta(hours=24)
 DEFAULT_STALLED = timedelta(hours=1)
 DEFAULT_POLL_INTERVAL = 10.0
+
+#: What Airflow resumes a task with whose deferral it ended itself, and the reason that means its timeout. The
+#: exception for that is not there on 3.1.
+_ENDED_BY_AIRFLOW = "__fail__"
+_TIMEOUT = "Trigger timeout"
 
 
 class _BatchOperator(BaseOperator):
@@ -117,7 +122,7 @@ class ArtificerCreateBatchOperator(_BatchOperator):
     """
     Create a batch job, start it, and go on without waiting; the job id goes to XCom.
 
-    A retry finds the job of the try before and makes no second one. Wait for the job with
+    A retry finds the job of the try before and makes no second one, so a kill leaves the job. Wait for it with
     :class:`~artificer_provider.sensors.batch.ArtificerBatchSensor`.
 
     :param items: 1 to 10,000 inputs: text, or mappings of ``input`` and ``metadata``; or the path of a JSONL,
@@ -255,6 +260,28 @@ class ArtificerRunBatchOperator(_BatchOperator):
 
         with told_to_airflow(nothing_started):
             return self._leg(context).go_on(Wake.from_json(event))
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:  # noqa: ANN401 - BaseOperator's
+        """
+        Go on after a deferral, or say what became of the jobs where Airflow ended it.
+
+        :raises AirflowException: when its own time for the deferral was over: then the jobs are cancelled; or
+            when the trigger failed: then they are left.
+        """
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except AirflowException as error:
+            if next_method != _ENDED_BY_AIRFLOW:
+                raise
+            raise type(error)(self._after((next_kwargs or {}).get("error"), context)) from error
+
+    def _after(self, reason: object, context: Context) -> str:
+        from artificer_provider.operators._errors import nothing_started, told_to_airflow
+
+        if reason != _TIMEOUT:
+            return f"{reason}. The jobs were left as they are; a retry goes on with them."
+        with told_to_airflow(nothing_started):
+            return f"{_TIMEOUT}. {self._leg(context).after_timeout()}"
 
     def on_kill(self) -> None:
         """

@@ -7,11 +7,18 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
+from support.airflow import StoreDouble, context
+from support.run_batch import operator
 from support.waiting import wait_until
+
+from artificer_provider.operators.batch import DEFAULT_TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,6 +96,23 @@ def test_a_task_that_nobody_ended_leaves_its_jobs_and_goes_on(
         model_server.open.set()
         assert task.process.wait(60) == 0, task.log.read_text()
         assert states(llm_engine) == ["COMPLETED"] * 3
+
+
+def test_jobs_cancelled_when_the_time_was_over_make_the_outcome_that_of_the_deadline(
+    tmp_path: Path, llm_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = {"conn_type": "artificer", "host": llm_engine.url}
+    monkeypatch.setenv("AIRFLOW_CONN_ARTIFICER_DEFAULT", json.dumps(fields))
+    store = StoreDouble()
+    task = operator(tmp_path, deferrable=True)
+    with pytest.raises(TaskDeferred):
+        task.execute(context(store))
+    later = time.time() + (DEFAULT_TIMEOUT + timedelta(seconds=1)).total_seconds()
+    monkeypatch.setattr(time, "time", lambda: later)
+    task.on_kill()  # nobody answers for Airflow here, and nobody has to
+    assert states(llm_engine) == ["CANCELLED"]
+    with pytest.raises(AirflowFailException, match="It took too long and was cancelled"):
+        task.execute(context(store))
 
 
 def test_airflow_that_cannot_answer_holds_a_kill_up_for_three_seconds(
