@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
     from artificer_provider.client import AsyncArtificer
+
+#: How long an end below Airflow 3.3 is held up (seconds); what is under way by then goes on.
+_MAX_CLEANUP = 10.0
 
 #: What goes on though the triggerer has given up the trigger; an event loop itself keeps no task alive.
 _ENDING: set[asyncio.Task[None]] = set()
@@ -107,6 +111,17 @@ class ArtificerBatchTrigger(BaseTrigger):
         _ENDING.add(ending)
         ending.add_done_callback(_ENDING.discard)
         await asyncio.shield(ending)
+
+    async def cleanup(self) -> None:
+        """
+        Do what :meth:`on_kill` does, below Airflow 3.3, which does not call that.
+
+        This is called at each end, also when the trigger moves or its triggerer stops: the task is not over
+        then, and its jobs are left.
+        """
+        if not hasattr(BaseTrigger, "on_kill"):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.on_kill(), _MAX_CLEANUP)
 
     async def _end_jobs(self, task: RuntimeTaskInstance) -> None:
         state = await task_state(task)

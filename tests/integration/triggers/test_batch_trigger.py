@@ -12,6 +12,7 @@ from support.airflow import TaskInstanceDouble
 
 from artificer_provider.batch.watch import Terms
 from artificer_provider.triggers import batch as triggers
+from artificer_provider.triggers._airflow import BaseTrigger
 from artificer_provider.triggers.batch import ArtificerBatchTrigger
 
 if TYPE_CHECKING:
@@ -121,6 +122,31 @@ async def test_a_kill_after_the_deadline_cancels_the_job_whatever_the_state(
     monkeypatch.setattr(triggers, "task_state", airflow_says)
     await killed(job_id, deadline=1.0).on_kill()
     assert llm_engine.job(job_id)["status"] == "CANCELLED"
+
+
+@pytest.mark.parametrize(("state", "job_state"), [("failed", "CANCELLED"), ("deferred", "RUNNING")])
+async def test_where_airflow_knows_no_kill_of_a_trigger_its_cleanup_is_one(
+    job_id: str, llm_engine: Engine, monkeypatch: pytest.MonkeyPatch, state: str, job_state: str
+) -> None:
+    async def airflow_says(_: object) -> str:
+        return state
+
+    monkeypatch.setattr(triggers, "task_state", airflow_says)
+    monkeypatch.delattr(BaseTrigger, "on_kill", raising=False)  # it came with Airflow 3.3
+    await killed(job_id).cleanup()
+    assert llm_engine.job(job_id)["status"] == job_state
+
+
+@pytest.mark.skipif(not hasattr(BaseTrigger, "on_kill"), reason="needs Airflow 3.3")
+async def test_where_airflow_knows_kills_a_cleanup_leaves_the_job(
+    job_id: str, llm_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def airflow_says(_: object) -> str:
+        return "failed"
+
+    monkeypatch.setattr(triggers, "task_state", airflow_says)
+    await killed(job_id).cleanup()
+    assert llm_engine.job(job_id)["status"] == "RUNNING"
 
 
 async def test_a_kill_that_is_itself_cancelled_still_cancels_the_job(
