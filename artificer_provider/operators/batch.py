@@ -122,8 +122,8 @@ class ArtificerCreateBatchOperator(_BatchOperator):
     """
     Create a batch job, start it, and go on without waiting; the job id goes to XCom.
 
-    A retry finds the job of the try before and makes no second one, so a kill leaves the job. Wait for it with
-    :class:`~artificer_provider.sensors.batch.ArtificerBatchSensor`.
+    A retry finds the job of the try before and makes no second one, so a kill leaves the job. Wait for it
+    with :class:`~artificer_provider.sensors.batch.ArtificerBatchSensor`.
 
     :param items: 1 to 10,000 inputs: text, or mappings of ``input`` and ``metadata``; or the path of a JSONL,
         CSV or Parquet file or of a folder of text files, on any object storage that Airflow knows.
