@@ -43,9 +43,10 @@ SIDE_BY_SIDE = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
 # Side by side, but for those that start a whole Airflow: beside anything else it starves.
 TESTS = (
     ("-m", "not system and not slow", *SIDE_BY_SIDE),
-    ("-m", "system"),
+    ("-m", "system and not slow"),
 )
-SLOW = ("-m", "slow", *SIDE_BY_SIDE)
+SLOW = ("-m", "slow and not system", *SIDE_BY_SIDE)
+CHAOS = ("tests/chaos", "tests/system/test_two_triggerers.py", "tests/system/test_timeouts.py")
 
 COVERED = (
     "tests/unit/client",
@@ -130,9 +131,9 @@ def coverage(arguments: list[str]) -> NoReturn:
 
 
 def test_chaos(arguments: list[str]) -> NoReturn:
-    """Kill the engine 200 times at random moments; `make test` does it a few times."""
+    """Kill the engine 200 times at random moments (`make test` does it a few times), and stop a triggerer."""
     os.environ.setdefault("ARTIFICER_CHAOS_ROUNDS", "200")
-    become([str(BIN / "python"), "-m", "pytest", "tests/chaos", "--log-cli-level=INFO", *arguments])
+    become([str(BIN / "python"), "-m", "pytest", *CHAOS, "--log-cli-level=INFO", *arguments])
 
 
 def test_live(arguments: list[str]) -> int:

@@ -22,6 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def model_server() -> Iterator[ModelServer]:
     server = ModelServer()
+    server.held_for = 600.0  # no job ends by itself while a busy Airflow gets to a test's point
     yield server
     server.close()
 
@@ -41,9 +42,15 @@ def airflow(engine: LocalEngine, tmp_path_factory: pytest.TempPathFactory) -> It
     """Give it the DAGs of this folder, and a connection to the engine."""
     home = tmp_path_factory.mktemp("airflow home")
     output = tmp_path_factory.mktemp("rows")
-    env = {"ARTIFICER_TEST_OUTPUT": str(output)}
+    env = {
+        "ARTIFICER_TEST_OUTPUT": str(output),
+        # A triggerer that died is to be missed within seconds.
+        "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
+        "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
+    }
     with LocalAirflow(home, Path(__file__).parent / "dags", env) as airflow:
         airflow.migrate()
-        airflow.start({"artificer_default": engine.connection})
+        airflow.start()
         airflow.wait_healthy()
+        airflow.add_connection("artificer_default", engine.connection)
         yield airflow
