@@ -43,9 +43,15 @@ SIDE_BY_SIDE = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
 # Side by side, but for those that start a whole Airflow: beside anything else it starves.
 TESTS = (
     ("-m", "not system and not slow", *SIDE_BY_SIDE),
-    ("-m", "system"),
+    ("-m", "system and not slow"),
 )
-SLOW = ("-m", "slow", *SIDE_BY_SIDE)
+SLOW = ("-m", "slow and not system", *SIDE_BY_SIDE)
+CHAOTIC = (
+    "tests/chaos",
+    "tests/system/test_killed_tasks.py",
+    "tests/system/test_two_triggerers.py",
+    "tests/system/test_timeouts.py",
+)
 
 COVERED = (
     "tests/unit/client",
@@ -138,8 +144,7 @@ def test_chaos(arguments: list[str]) -> NoReturn:
     """Kill the engine, a task's tries and a whole Airflow's processes; `make test` does it a few times."""
     for name, times in CHAOS.items():
         os.environ.setdefault(f"ARTIFICER_CHAOS_{name}", times)
-    asked = ["tests/chaos", "tests/system/test_killed_tasks.py", "--log-cli-level=INFO", *arguments]
-    become([str(BIN / "python"), "-m", "pytest", *asked])
+    become([str(BIN / "python"), "-m", "pytest", *CHAOTIC, "--log-cli-level=INFO", *arguments])
 
 
 def test_live(arguments: list[str]) -> int:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx
 from processes import (
     Child,
+    ProcessError,
     Pulse,
     child_environment,
     command_path,
     free_port,
     no_pulse,
+    session_members,
     wait_until,
 )
 
@@ -60,6 +62,7 @@ class LocalAirflow:
             **{**_SETTINGS, **(env or {})},
         )
         self._children: list[Child] = []
+        self._standalone: Child | None = None
         self._http = httpx.Client(trust_env=False, timeout=10.0)
 
     def migrate(self, *, pulse: Pulse = no_pulse) -> None:
@@ -79,7 +82,26 @@ class LocalAirflow:
         for name, fields in (connections or {}).items():
             self._environment[f"AIRFLOW_CONN_{name.upper()}"] = json.dumps(fields)
         self._environment |= self._ports()
-        self._start("standalone", log=self.log)
+        self._standalone = self._start("standalone", log=self.log)
+
+    def start_triggerer(self) -> Child:
+        """Start one more triggerer, without waiting for it to be ready."""
+        port = str(free_port(8795))
+        return self._start(
+            "triggerer",
+            log=self.home / f"triggerer-{port}.log",
+            AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT=port,
+        )
+
+    @property
+    def processes(self) -> list[int]:
+        """The ids of the processes it was started with, further triggerers aside."""
+        return session_members(self._running().pid)
+
+    def _running(self) -> Child:
+        if self._standalone is None:
+            raise ProcessError("Airflow was not started")
+        return self._standalone
 
     def start_part(self, name: str) -> None:
         """
@@ -104,10 +126,10 @@ class LocalAirflow:
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger_logs),
         }
 
-    def _start(self, *arguments: str, log: Path) -> Child:
+    def _start(self, *arguments: str, log: Path, **env: str) -> Child:
         child = Child(
             [str(command_path("airflow")), *arguments],
-            environment=self._environment,
+            environment=self._environment | env,
             log=log,
             interrupt_seconds=INTERRUPT_SECONDS,
         )
@@ -127,9 +149,13 @@ class LocalAirflow:
             return all((health.get(part) or {}).get("status") == "healthy" for part in PARTS)
 
         failure = "did not get each of its parts ready"
-        self._children[-1].wait_for(healthy, failure, seconds=HEALTHY_SECONDS, pulse=pulse)
+        self._running().wait_for(healthy, failure, seconds=HEALTHY_SECONDS, pulse=pulse)
         token = self._http.get("/auth/token").raise_for_status().json()["access_token"]
         self._http.headers["Authorization"] = f"Bearer {token}"
+
+    def add_connection(self, conn_id: str, fields: Mapping[str, str]) -> None:
+        """Put a connection into its database, as somebody does in the UI."""
+        self._http.post("/api/v2/connections", json={"connection_id": conn_id, **fields}).raise_for_status()
 
     def warm_up(self) -> None:
         """Have the API server build its execution API now: seconds of work that the first task waits for."""
@@ -210,7 +236,7 @@ class LocalAirflow:
             return state if state in OVER else None
 
         failure = f"did not bring the run {run_id} of {dag_id} to its end"
-        return self._children[-1].wait_for(end_state, failure, seconds=RUN_SECONDS, pulse=pulse) or ""
+        return self._running().wait_for(end_state, failure, seconds=RUN_SECONDS, pulse=pulse) or ""
 
     def task_log(self, dag_id: str, run_id: str, task_id: str, try_number: int) -> list[str]:
         """Return what one try of a task logged, a line each; nothing when there is no log."""
@@ -240,7 +266,7 @@ class LocalAirflow:
 
         :raises ProcessError: when it has ended.
         """
-        self._children[-1].check_running()
+        self._running().check_running()
 
     def stop(self) -> None:
         """End all of its processes; a second time does nothing."""

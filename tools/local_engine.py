@@ -6,6 +6,7 @@ import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
 
 import httpx
 from processes import Child, ProcessError, Pulse, child_environment, command_path, no_pulse
@@ -50,10 +51,14 @@ class LocalEngine:
         self._started_at = 0.0
         self._http = httpx.Client(trust_env=False, timeout=1.0)
 
-    def start(self) -> None:
-        """Start it, without waiting for it to be ready."""
+    def start(self, port: int = 0) -> None:
+        """
+        Start it, without waiting for it to be ready.
+
+        :param port: where it listens; any free one unless given.
+        """
         self._started_at = time.monotonic()
-        arguments = [str(command_path("artificer")), "engine", "--port", "0", "--data", str(self._data)]
+        arguments = [str(command_path("artificer")), "engine", "--port", str(port), "--data", str(self._data)]
         self._child = Child(arguments, environment=self._environment, log=self.log, interrupt_seconds=10.0)
 
     def look(self) -> str | None:
@@ -105,6 +110,13 @@ class LocalEngine:
             ended=newest["completedItems"] + newest["failedItems"],
             total=newest["totalItems"],
         )
+
+    def crash(self) -> None:
+        """Kill it, and start it again where it was, without waiting for it to be ready."""
+        self._started().kill()
+        port = urlsplit(self.address or "").port or 0
+        self.address = None
+        self.start(port)
 
     def stop(self) -> None:
         """End it; a second time does nothing."""

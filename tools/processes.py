@@ -229,6 +229,12 @@ class Child:
         if self.exit_code != 0:
             raise self.error(f"failed with exit code {self.exit_code}")
 
+    def kill(self) -> None:
+        """End it and all of its session at once, as a crash does."""
+        for pid in session_members(self.pid):
+            _send(pid, signal.SIGKILL)
+        self._process.wait(KILL_SECONDS)
+
     def stop(self) -> None:
         """
         End it and all of its session: SIGINT to it, then SIGTERM and SIGKILL to whatever is left.

@@ -50,6 +50,18 @@ class Settings:
         url = base_url(connection.conn_id, connection.host, connection.schema, connection.port)
         return cls(url, connection.password or None, float(timeout), dialect)
 
+    def client(self) -> Artificer:
+        """Make a client. Close it, or use it in a ``with`` block."""
+        from artificer_provider.client import Artificer
+
+        return Artificer(self.api_key, self.base_url, timeout=self.timeout, dialect=self.dialect)
+
+    def async_client(self) -> AsyncArtificer:
+        """Make a client for ``await``."""
+        from artificer_provider.client import AsyncArtificer
+
+        return AsyncArtificer(self.api_key, self.base_url, timeout=self.timeout, dialect=self.dialect)
+
     def __repr__(self) -> str:
         key = "set" if self.api_key else "none"
         return (
@@ -102,18 +114,21 @@ class ArtificerHook(BaseHook):
         super().__init__(**kwargs)
         self.artificer_conn_id = artificer_conn_id
 
+    def settings(self) -> Settings:
+        """
+        Read the connection.
+
+        :raises ConfigurationError: naming what is wrong with it.
+        """
+        return Settings.of(self.get_connection(self.artificer_conn_id))
+
     def get_conn(self) -> Artificer:
         """
         Make a client. Close it, or use it in a ``with`` block.
 
         :raises ConfigurationError: naming what is wrong with the connection.
         """
-        from artificer_provider.client import Artificer
-
-        settings = Settings.of(self.get_connection(self.artificer_conn_id))
-        return Artificer(
-            settings.api_key, settings.base_url, timeout=settings.timeout, dialect=settings.dialect
-        )
+        return self.settings().client()
 
     async def get_async_conn(self) -> AsyncArtificer:
         """
@@ -123,12 +138,7 @@ class ArtificerHook(BaseHook):
         """
         from airflow.providers.common.compat.connection import get_async_connection
 
-        from artificer_provider.client import AsyncArtificer
-
-        settings = Settings.of(await get_async_connection(self.artificer_conn_id))
-        return AsyncArtificer(
-            settings.api_key, settings.base_url, timeout=settings.timeout, dialect=settings.dialect
-        )
+        return Settings.of(await get_async_connection(self.artificer_conn_id)).async_client()
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask the engine how it is, and whether it knows the key. For the button of the connection form."""

@@ -13,6 +13,7 @@ from artificer_provider.batch.record import (
     from_first_release,
     shard_key,
 )
+from artificer_provider.operators._store import ClosedStore
 
 if TYPE_CHECKING:
     from artificer_provider.batch.layout import Layout
@@ -58,6 +59,10 @@ class Ledger:
         """Write down what is known of a shard. A try that was superseded ends here."""
         self._store.set(shard_key(number), record.to_json())
         self.shards[number] = record
+
+    def close(self, why: str) -> None:
+        """Let nothing follow that has to be written down before, and so nothing that bills."""
+        self._store = ClosedStore(why)
 
     def key(self, number: int, fingerprint: str) -> JobKey:
         """Identify the job of a shard's present round."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,22 +16,24 @@ from artificer_provider.client import limits
 from artificer_provider.client.errors import ArtificerError, ConfigurationError
 from artificer_provider.hooks.artificer import ArtificerHook
 from artificer_provider.operators._errors import told_to_airflow
+from artificer_provider.operators._kill import Kill
 from artificer_provider.operators._run import Run
 from artificer_provider.operators._submit import Submission
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
     from airflow.sdk.types import Logger
 
     from artificer_provider.batch.plan import Json, Work
     from artificer_provider.batch.sources import Source
-    from artificer_provider.client import Artificer
     from artificer_provider.operators._landing import Landing, Manifest
     from artificer_provider.operators._ledger import Ledger
     from artificer_provider.operators._run import Asked
 
 _TOLD_FAILURES = 5
+_TOLD_JOBS = 5
 
 
 def create_and_start(
@@ -66,6 +69,7 @@ class Leg:
     """
     A leg of a run.
 
+    :param task: the task instance, as Airflow runs it.
     :param wait: waits for the jobs of the run; where that is not done here, it does not come back.
     :param permanent: what a failure that waiting does not mend is raised as.
     """
@@ -78,14 +82,18 @@ class Leg:
         landing: Landing,
         wait: Callable[[Run], Wake],
         permanent: type[AirflowException],
+        task: RuntimeTaskInstance,
         log: Logger,
     ) -> None:
+        self._task = task
         self._asked = asked
         self._ledger = ledger
         self._landing = landing
         self._wait = wait
         self._permanent = permanent
         self._log = log
+        #: What a kill does, from when there is a run.
+        self.kill: Kill | None = None
 
     def begin(self) -> dict[str, Json]:
         """
@@ -95,9 +103,8 @@ class Leg:
         :raises AirflowException: when a retry may help.
         :raises AirflowFailException: when it cannot, or must not.
         """
-        with self._client() as client:
+        with self._under_way() as run:
             self._landing.prepare()
-            run = self._run(client)
             with told_to_airflow(run.kept, self._permanent):
                 run.begin()
                 return self._carry_on(run)
@@ -114,25 +121,39 @@ class Leg:
                 f"{wake.message} The watch over job {wake.job_id} ended ({wake.reason}); nothing was landed. "
                 "A retry looks for the job again and goes on with it while it is there."
             )
-        with self._client() as client:
-            run = self._run(client)
-            with told_to_airflow(run.kept, self._permanent):
-                run.resume()
-                run.heed(wake)
-                return self._carry_on(run)
+        with self._under_way() as run, told_to_airflow(run.kept, self._permanent):
+            run.resume()
+            run.heed(wake)
+            return self._carry_on(run)
 
-    def _client(self) -> Artificer:
-        return ArtificerHook(self._asked.conn_id).get_conn()
-
-    def _run(self, client: Artificer) -> Run:
-        return Run(
-            client=client,
-            clients=lambda conn_id: ArtificerHook(conn_id).get_conn(),
-            ledger=self._ledger,
-            landing=self._landing,
-            asked=self._asked,
-            log=self._log,
+    def after_timeout(self) -> str:
+        """Cancel what runs, since Airflow's own time for a deferral is over; say what was kept."""
+        with self._under_way() as run, told_to_airflow(run.kept, self._permanent):
+            jobs = run.call_off()
+        if not jobs:
+            return (
+                "Airflow keeps no record of the jobs: they were left, and a retry finds them by their names."
+            )
+        return (
+            f"Cancelled: {', '.join(jobs[:_TOLD_JOBS])} ({len(jobs)} in all). Nothing was landed; the "
+            "answers that are there are kept. A retry lands them, and does over, and bills, what has no good "
+            "answer."
         )
+
+    @contextmanager
+    def _under_way(self) -> Iterator[Run]:
+        settings = ArtificerHook(self._asked.conn_id).settings()
+        with settings.client() as client:
+            run = Run(
+                client=client,
+                clients=lambda conn_id: ArtificerHook(conn_id).get_conn(),
+                ledger=self._ledger,
+                landing=self._landing,
+                asked=self._asked,
+                log=self._log,
+            )
+            self.kill = Kill(run, settings, self._task)
+            yield run
 
     def _carry_on(self, run: Run) -> dict[str, Json]:
         while not run.advance():
@@ -188,7 +209,7 @@ def _verdict(manifest: Manifest, failures: Sequence[str], place: str) -> str:
     """Say why the run failed, what was kept, and what comes next."""
     good = manifest.counts["succeeded"]
     first = "; ".join(failures[:_TOLD_FAILURES]) or "the engine sent no rows for them"
-    jobs = ", ".join(manifest.job_ids[:_TOLD_FAILURES]) or "none"
+    jobs = ", ".join(manifest.job_ids[:_TOLD_JOBS]) or "none"
     return (
         f"{manifest.items - good} of {manifest.items} items have no good answer (jobs: {jobs}). "
         f"{_WHY[Outcome(manifest.outcome)]}First: {first}. All rows are beside {place}, {good} of them good. "

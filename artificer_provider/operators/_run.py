@@ -224,6 +224,27 @@ class Run:
             if record.job_id and record.landed is None and number not in self._unstarted
         ]
 
+    def started(self) -> list[str]:
+        """Name the jobs whose start was sent; one that is cancelled before would run when it is started."""
+        return [
+            record.job_id
+            for record in self._ledger.shards
+            if record.job_id and record.landed is None and record.start_sent_at is not None
+        ]
+
+    def call_off(self) -> list[str]:
+        """Cancel what was started, and name it; a later try lands what is done of it, and does the rest."""
+        jobs = self.started()
+        if jobs:
+            self._ledger.note(replace(self.header, rounds=self.header.rounds + 1))
+        for job_id in jobs:
+            _cancel(self.client, job_id)
+        return jobs
+
+    def halt(self, why: str) -> None:
+        """Start and land nothing more: the task has ended."""
+        self._ledger.close(why)
+
     def heed(self, wake: Wake) -> Outcome | None:
         """Do what a watch woke for; give how the run ended, where that ends it."""
         if wake.reason is Reason.STALLED:
@@ -272,6 +293,8 @@ class Run:
             if status is None:
                 continue
             if status.is_terminal:
+                if status is JobStatus.CANCELLED and self._is_late():  # by a kill of ours
+                    self._ledger.note(replace(self.header, stopping=Outcome.DEADLINE))
                 self._land(number)
             elif status is not JobStatus.PENDING:
                 running.append(number)

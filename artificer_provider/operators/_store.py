@@ -75,6 +75,22 @@ class TryStore:
         self._values[key] = value
 
 
+class ClosedStore(TryStore):
+    """
+    What a store is once its task has ended: no step that could bill follows.
+
+    :param why: the sentence that says so, without its full stop.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__()
+        self._why = why
+
+    def set(self, key: str, value: dict[str, Json]) -> None:
+        """Refuse it."""
+        raise RuntimeError(f"{self._why}: nothing more is started, and nothing is landed.")
+
+
 def run_store(context: Context) -> RunStore:
     """Choose the best store that this Airflow has."""
     accessor = context.get("task_state_store")

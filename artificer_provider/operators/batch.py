@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from airflow.providers.common.compat.sdk import conf
+from airflow.providers.common.compat.sdk import AirflowException, conf
 
 from artificer_provider.operators._base import ArtificerOperator
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow.providers.common.compat.sdk import Context
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
     from artificer_provider.batch.plan import Json, Work
     from artificer_provider.batch.sources import Columns, Source
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 DEFAULT_TIMEOUT = timedelta(hours=24)
 DEFAULT_STALLED = timedelta(hours=1)
 DEFAULT_POLL_INTERVAL = 10.0
+
+#: What Airflow resumes a task with whose deferral it ended itself, and the reason that means its timeout. The
+#: exception for that is not there on 3.1.
+_ENDED_BY_AIRFLOW = "__fail__"
+_TIMEOUT = "Trigger timeout"
 
 
 class _BatchOperator(ArtificerOperator):
@@ -111,8 +117,8 @@ class ArtificerCreateBatchOperator(_BatchOperator):
     """
     Create a batch job, start it, and go on without waiting; the job id goes to XCom.
 
-    A retry finds the job of the try before and makes no second one. Wait for the job with
-    :class:`~artificer_provider.sensors.batch.ArtificerBatchSensor`.
+    A retry finds the job of the try before and makes no second one, so a kill leaves the job. Wait for it
+    with :class:`~artificer_provider.sensors.batch.ArtificerBatchSensor`.
 
     :param items: 1 to 10,000 inputs: text, or mappings of ``input`` and ``metadata``; or the path of a JSONL,
         CSV or Parquet file or of a folder of text files, on any object storage that Airflow knows.
@@ -211,6 +217,7 @@ class ArtificerRunBatchOperator(_BatchOperator):
         self.output_format = output_format
         self.max_items_per_job = max_items_per_job
         self.deferrable = deferrable
+        self._under_way: Leg | None = None
         from artificer_provider.batch.policy import read_policy
         from artificer_provider.operators._arguments import check_bounds, check_output
 
@@ -246,6 +253,36 @@ class ArtificerRunBatchOperator(_BatchOperator):
         with self.told_to_airflow():
             return self._leg(context).go_on(Wake.from_json(event))
 
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:  # noqa: ANN401 - BaseOperator's
+        """
+        Go on after a deferral, or say what became of the jobs where Airflow ended it.
+
+        :raises AirflowException: when its own time for the deferral was over: then the jobs are cancelled; or
+            when the trigger failed: then they are left.
+        """
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except AirflowException as error:
+            if next_method != _ENDED_BY_AIRFLOW:
+                raise
+            raise type(error)(self._after((next_kwargs or {}).get("error"), context)) from error
+
+    def _after(self, reason: object, context: Context) -> str:
+        if reason != _TIMEOUT:
+            return f"{reason}. The jobs were left as they are; a retry goes on with them."
+        with self.told_to_airflow():
+            return f"{_TIMEOUT}. {self._leg(context).after_timeout()}"
+
+    def on_kill(self) -> None:
+        """
+        Cancel the jobs when somebody ended the task (marked it failed or success), or its time is over.
+
+        Airflow also calls this when a pod is evicted, a worker is stopped, the task is cleared or its
+        ``execution_timeout`` passes: then they are left, and the next try goes on with them.
+        """
+        if self._under_way is not None and self._under_way.kill is not None:
+            self._under_way.kill.hit()
+
     def _leg(self, context: Context) -> Leg:
         from airflow.providers.common.compat.sdk import ObjectStoragePath
 
@@ -265,14 +302,16 @@ class ArtificerRunBatchOperator(_BatchOperator):
             bounds=Bounds(items=self.max_items_per_job),
         )
         folder, form = ObjectStoragePath(self.output_path), read_format(self.output_format)
-        return Leg(
+        self._under_way = Leg(
             asked=asked,
             ledger=self.ledger(context),
             landing=Landing(folder, self.run_key(context).digest(), form),
             wait=self._defer if self.deferrable else look_on,
             permanent=permanent_under(getattr(self, "retry_policy", None)),
+            task=cast("RuntimeTaskInstance", context["ti"]),
             log=self.log,
         )
+        return self._under_way
 
     def _defer(self, run: Run) -> NoReturn:
         from artificer_provider.triggers.batch import ArtificerBatchTrigger

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from artificer_provider.hooks import ending
+
 if TYPE_CHECKING:
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
@@ -14,14 +16,6 @@ __all__ = ["BaseTrigger", "TriggerEvent", "task_state"]
 
 async def task_state(task: RuntimeTaskInstance) -> str | None:
     """Ask Airflow for the state of a task instance as it is now; None when it does not say."""
-    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
     from asgiref.sync import sync_to_async
 
-    runs = await sync_to_async(RuntimeTaskInstance.get_task_states)(
-        dag_id=task.dag_id,
-        task_ids=[task.task_id],
-        run_ids=[task.run_id],
-        map_index=task.map_index,
-    )
-    states = list(runs.get(task.run_id, {}).values())
-    return None if not states or states[0] is None else str(states[0])
+    return await sync_to_async(ending.task_state)(task)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Self
 
+from artificer_provider.batch.ending import why_cancel
 from artificer_provider.batch.watch import Fleet, Progress, Terms, Wake
 from artificer_provider.client.errors import ArtificerError
 from artificer_provider.hooks.artificer import ArtificerHook
+from artificer_provider.hooks.ending import cancel_jobs
 from artificer_provider.triggers._airflow import BaseTrigger, TriggerEvent, task_state
 
 if TYPE_CHECKING:
@@ -19,8 +22,8 @@ if TYPE_CHECKING:
 
     from artificer_provider.client import AsyncArtificer
 
-#: States in which somebody ended the task. In any other, the next try goes on with the job.
-_ENDED_BY_USER = frozenset({"failed", "success", "skipped", "removed"})
+#: How long an end below Airflow 3.3 is held up (seconds); what is under way by then goes on.
+_MAX_CLEANUP = 10.0
 
 #: What goes on though the triggerer has given up the trigger; an event loop itself keeps no task alive.
 _ENDING: set[asyncio.Task[None]] = set()
@@ -96,7 +99,7 @@ class ArtificerBatchTrigger(BaseTrigger):
 
     async def on_kill(self) -> None:
         """
-        Cancel the jobs when somebody ended the task: marked it failed or success.
+        Cancel the jobs when somebody ended the task (marked it failed or success), or its time is over.
 
         Airflow also calls this when a trigger moved to another triggerer, and when a task was cleared
         (apache/airflow#73454): then they are left, and whoever watches next goes on with them.
@@ -109,21 +112,26 @@ class ArtificerBatchTrigger(BaseTrigger):
         ending.add_done_callback(_ENDING.discard)
         await asyncio.shield(ending)
 
+    async def cleanup(self) -> None:
+        """
+        Do what :meth:`on_kill` does, below Airflow 3.3, which does not call that.
+
+        This is called at each end, also when the trigger moves or its triggerer stops: the task is not over
+        then, and its jobs are left.
+        """
+        if not hasattr(BaseTrigger, "on_kill"):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.on_kill(), _MAX_CLEANUP)
+
     async def _end_jobs(self, task: RuntimeTaskInstance) -> None:
         state = await task_state(task)
-        jobs = ", ".join(self.job_ids)
-        if state not in _ENDED_BY_USER:
+        why = why_cancel(state, self.terms.deadline, time.time())
+        if why is None:
+            jobs = ", ".join(self.job_ids)
             self.log.info("Left job %s as it is: the task is %s, nobody ended it.", jobs, state)
             return
         async with await ArtificerHook(self.artificer_conn_id).get_async_conn() as client:
-            for job_id in self.job_ids:
-                try:
-                    job = await client.batch.cancel(job_id)
-                except ArtificerError as error:
-                    told = "The task was marked %s, but its job was not cancelled. %s"
-                    self.log.error(told, state, error.message)  # noqa: TRY400 - the sentence says it
-                else:
-                    self.log.info("The task was marked %s: job %s is %s.", state, job_id, job.status)
+            await cancel_jobs(client, self.job_ids, why, self.log)
 
     async def _watch(self) -> Wake:
         self.log.info("Watching job %s.", ", ".join(self.job_ids))

@@ -89,6 +89,7 @@ class ModelServer:
             "total_tokens": 10,
         }
         self.delay = 0.0
+        self.held_for = 60.0  # the longest that an answer is held back
         self.streams = True
         self.retry_after = "0"
         self.open = threading.Event()
@@ -146,7 +147,7 @@ class ModelServer:
                 self.cuts[text] -= 1
         if self.delay:
             time.sleep(self.delay)
-        self.open.wait(60)
+        self.open.wait(self.held_for)
         with self._lock:
             self.in_flight -= 1
             self.answered.append(text)

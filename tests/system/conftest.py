@@ -33,6 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def model_server() -> Iterator[ModelServer]:
     server = ModelServer()
+    server.held_for = 600.0  # no job ends by itself while a busy Airflow gets to a test's point
     yield server
     server.close()
 
@@ -59,6 +60,7 @@ def airflow(engine: LocalEngine, tmp_path_factory: pytest.TempPathFactory) -> It
     }
     with LocalAirflow(home, Path(__file__).parent / "dags", env) as airflow:
         airflow.migrate()
-        airflow.start({"artificer_default": engine.connection})
+        airflow.start()
         airflow.wait_healthy()
+        airflow.add_connection("artificer_default", engine.connection)
         yield airflow

@@ -12,6 +12,7 @@ from support.airflow import TaskInstanceDouble
 
 from artificer_provider.batch.watch import Terms
 from artificer_provider.triggers import batch as triggers
+from artificer_provider.triggers._airflow import BaseTrigger
 from artificer_provider.triggers.batch import ArtificerBatchTrigger
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ def trigger(job_id: str, deadline: float | None = None) -> ArtificerBatchTrigger
     return ArtificerBatchTrigger.of("artificer_default", [job_id], Terms(0.05, deadline))
 
 
-def killed(job_id: str) -> ArtificerBatchTrigger:
-    watched = trigger(job_id)
+def killed(job_id: str, deadline: float | None = None) -> ArtificerBatchTrigger:
+    watched = trigger(job_id, deadline)
     watched.task_instance = TaskInstanceDouble()  # type: ignore[assignment] # what the triggerer sets
     return watched
 
@@ -110,6 +111,42 @@ async def test_the_job_is_cancelled_only_when_somebody_ended_the_task(
     monkeypatch.setattr(triggers, "task_state", airflow_says)
     await killed(job_id).on_kill()
     assert llm_engine.job(job_id)["status"] == job_state
+
+
+async def test_a_kill_after_the_deadline_cancels_the_job_whatever_the_state(
+    job_id: str, llm_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def airflow_says(_: object) -> str:
+        return "deferred"
+
+    monkeypatch.setattr(triggers, "task_state", airflow_says)
+    await killed(job_id, deadline=1.0).on_kill()
+    assert llm_engine.job(job_id)["status"] == "CANCELLED"
+
+
+@pytest.mark.parametrize(("state", "job_state"), [("failed", "CANCELLED"), ("deferred", "RUNNING")])
+async def test_where_airflow_knows_no_kill_of_a_trigger_its_cleanup_is_one(
+    job_id: str, llm_engine: Engine, monkeypatch: pytest.MonkeyPatch, state: str, job_state: str
+) -> None:
+    async def airflow_says(_: object) -> str:
+        return state
+
+    monkeypatch.setattr(triggers, "task_state", airflow_says)
+    monkeypatch.delattr(BaseTrigger, "on_kill", raising=False)  # it came with Airflow 3.3
+    await killed(job_id).cleanup()
+    assert llm_engine.job(job_id)["status"] == job_state
+
+
+@pytest.mark.skipif(not hasattr(BaseTrigger, "on_kill"), reason="needs Airflow 3.3")
+async def test_where_airflow_knows_kills_a_cleanup_leaves_the_job(
+    job_id: str, llm_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def airflow_says(_: object) -> str:
+        return "failed"
+
+    monkeypatch.setattr(triggers, "task_state", airflow_says)
+    await killed(job_id).cleanup()
+    assert llm_engine.job(job_id)["status"] == "RUNNING"
 
 
 async def test_a_kill_that_is_itself_cancelled_still_cancels_the_job(
