@@ -1,4 +1,8 @@
-"""The hook: an Airflow connection of type ``artificer`` made into clients."""
+"""
+The hook: an Airflow connection of type ``artificer`` made into clients.
+
+A DAG that is parsed imports this, so it loads nothing of the client before a task runs.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow.providers.common.compat.sdk import BaseHook
-
-from artificer_provider.client.errors import ArtificerError, AuthenticationError, ConfigurationError
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -36,6 +38,8 @@ class Settings:
 
         :raises ConfigurationError: naming the field of the connection.
         """
+        from artificer_provider.client.errors import ConfigurationError
+
         timeout = connection.extra_dejson.get("timeout") or DEFAULT_TIMEOUT
         if not isinstance(timeout, int | float) or timeout <= 0:
             raise ConfigurationError(
@@ -67,6 +71,8 @@ def base_url(conn_id: str, host: str | None, schema: str | None, port: int | Non
 
     :raises ConfigurationError: where there is no host.
     """
+    from artificer_provider.client.errors import ConfigurationError
+
     if not host:
         raise ConfigurationError(
             f"Connection {conn_id!r} has no base URL: put one like https://host in its host."
@@ -130,6 +136,8 @@ class ArtificerHook(BaseHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask the engine how it is, and whether it knows the key. For the button of the connection form."""
+        from artificer_provider.client.errors import ArtificerError, AuthenticationError
+
         try:
             with self.get_conn() as client:
                 health = client.health()

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import BaseTrigger, StartTriggerArgs, TriggerEvent
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from airflow.providers.common.compat.sdk import BaseOperator
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
-__all__ = ["BaseTrigger", "TriggerEvent", "task_state"]
+__all__ = ["BaseTrigger", "TriggerEvent", "start_in_triggerer", "task_state"]
+
+
+def start_in_triggerer(
+    task: BaseOperator, trigger: str, arguments: dict[str, Any], timeout: timedelta
+) -> None:
+    """
+    Have a task begin in the triggerer, without a worker; below Airflow 3.3 leave it as it is.
+
+    :param trigger: the class that it begins with, whose event ``execute_complete`` is given.
+    :param arguments: of the trigger; those that are template fields of the task are rendered there.
+    """
+    # Airflow below 3.3 hands a trigger its templates as they were written.
+    if hasattr(BaseTrigger, "render_template_fields"):
+        task.start_trigger_args = StartTriggerArgs(trigger, "execute_complete", arguments, None, timeout)
+        task.start_from_trigger = True
 
 
 async def task_state(task: RuntimeTaskInstance) -> str | None:
