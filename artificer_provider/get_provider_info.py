@@ -15,7 +15,16 @@ def get_provider_info() -> dict[str, object]:
         "hooks": [{"integration-name": _NAME, "python-modules": ["artificer_provider.hooks.artificer"]}],
         "operators": [{"integration-name": _NAME, "python-modules": ["artificer_provider.operators.batch"]}],
         "sensors": [{"integration-name": _NAME, "python-modules": ["artificer_provider.sensors.batch"]}],
-        "triggers": [{"integration-name": _NAME, "python-modules": ["artificer_provider.triggers.batch"]}],
+        "triggers": [
+            {
+                "integration-name": _NAME,
+                "python-modules": [
+                    "artificer_provider.triggers.batch",
+                    "artificer_provider.triggers.events",
+                    "artificer_provider.triggers.wait",
+                ],
+            }
+        ],
         "connection-types": [
             {
                 "connection-type": "artificer",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Protocol, cast
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 COMPLETED = "completed"
 ANY_TERMINAL = "any_terminal"
+#: How a job can end.
+TERMINAL = ("COMPLETED", "FAILED", "CANCELLED")
 _PERCENT = "percent:"
 _WORDS = (COMPLETED, ANY_TERMINAL, f"{_PERCENT}50")
 
@@ -165,3 +167,21 @@ def _of_manifest(manifest: Mapping[str, object]) -> object:
             f"{manifest.get('manifest')}."
         )
     return cast("object", ids)
+
+
+def read_statuses(statuses: Sequence[str]) -> tuple[str, ...]:
+    """
+    Check how jobs are to have ended.
+
+    :raises ConfigurationError: naming the word and what comes closest.
+    """
+    unknown = [] if isinstance(statuses, str) else [word for word in statuses if word not in TERMINAL]
+    if statuses and not unknown and not isinstance(statuses, str):
+        return tuple(statuses)
+    from artificer_provider.client.errors import ConfigurationError
+
+    if not unknown:
+        raise ConfigurationError(f"statuses is {statuses!r}: write a list of {', '.join(TERMINAL)}.")
+    close = difflib.get_close_matches(str(unknown[0]).upper(), TERMINAL, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(TERMINAL)}."
+    raise ConfigurationError(f"statuses has {unknown[0]!r}, which is no end of a job; {hint}")

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from artificer_provider.batch.watch import Wake
     from artificer_provider.client import Artificer
 
+#: The one way to an XCom that a triggerer has.
+_PULL = "{{ ti.xcom_pull(task_ids='create', map_indexes=-1) }}"
+
 
 class ArtificerBatchSensor(BaseSensorOperator):
     """
@@ -54,9 +57,8 @@ class ArtificerBatchSensor(BaseSensorOperator):
     :param start_from_trigger: do without the first look in a worker: the scheduler hands the task to the
         triggerer at once (Airflow 3.3; below it, and for a mapped task, it starts as any other). A worker is
         saved for each, but the whole DAG travels to the triggerer with the task, and its templates are
-        rendered there, on the loop that all triggers share: keep them short. ``job_id`` must be text or a
-        list of texts (templates), such as ``"{{ ti.xcom_pull(task_ids='create') }}"``. Each try has the whole
-        ``timeout``.
+        rendered there, on the loop that all triggers share. ``job_id`` must be text or a list of texts
+        (templates), such as ``"{{ ti.xcom_pull(task_ids='create', map_indexes=-1) }}"``.
     :raises ConfigurationError: naming the argument that makes no sense.
     """
 
@@ -190,9 +192,11 @@ class ArtificerBatchSensor(BaseSensorOperator):
             problem = "start_from_trigger needs deferrable=True: the triggerer is to wait."
         elif not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
             problem = (
-                "start_from_trigger takes no output of a task as job_id: write it as a template, "
-                "\"{{ ti.xcom_pull(task_ids='create') }}\"."
+                f"start_from_trigger takes no output of a task as job_id: write it as a template, {_PULL!r}."
             )
+        elif any("xcom_pull" in text and "map_indexes" not in text for text in texts):
+            # It asks for a slice of XComs, which a triggerer of Airflow 3.3 cannot: it would wait for ever.
+            problem = f"start_from_trigger needs an xcom_pull that names map_indexes: write {_PULL!r}."
         else:
             return
         from artificer_provider.client.errors import ConfigurationError

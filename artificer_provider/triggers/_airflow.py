@@ -4,15 +4,36 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.triggers.base import BaseTrigger, StartTriggerArgs, TriggerEvent
+from airflow.triggers.base import BaseEventTrigger, BaseTrigger, StartTriggerArgs, TriggerEvent
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
     from airflow.providers.common.compat.sdk import BaseOperator
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+    from airflow.triggers.shared_stream import SharedStreamProducer
+else:
+    try:
+        from airflow.triggers.shared_stream import SharedStreamProducer
+    except ImportError:  # below Airflow 3.3, where no stream is shared
+        SharedStreamProducer = object
 
-__all__ = ["BaseTrigger", "TriggerEvent", "start_in_triggerer", "task_state"]
+__all__ = [
+    "BaseEventTrigger",
+    "BaseTrigger",
+    "SharedStreamProducer",
+    "TriggerEvent",
+    "start_in_triggerer",
+    "state_stores",
+    "task_state",
+]
+
+
+def state_stores(trigger: BaseEventTrigger) -> list[Any]:
+    """Find the store of each asset that an event trigger serves; none below Airflow 3.3."""
+    stores = getattr(trigger, "asset_state_store", None)
+    # It has no public way to say which assets they are, and refuses to be asked when there are several.
+    return list(getattr(stores, "_by_name", {}).values())
 
 
 def start_in_triggerer(

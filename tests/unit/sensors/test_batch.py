@@ -104,6 +104,13 @@ def test_a_start_in_the_triggerer_that_cannot_be_is_refused_when_the_dag_is_pars
             deferrable=True,
             start_from_trigger=True,
         )
+    with pytest.raises(ConfigurationError, match="names map_indexes"):
+        ArtificerBatchSensor(
+            task_id="wait",
+            job_id=["j1", "{{ ti.xcom_pull(task_ids='create') }}"],
+            deferrable=True,
+            start_from_trigger=True,
+        )
 
 
 async def test_a_rendered_job_id_that_is_none_wakes_the_task_with_a_sentence() -> None:
