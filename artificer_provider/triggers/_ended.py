@@ -16,7 +16,7 @@ from artificer_provider.client.states import JobStatus
 from artificer_provider.hooks.artificer import ArtificerHook
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
     from logging import Logger
 
     from artificer_provider.batch.plan import Json
@@ -152,7 +152,7 @@ class EndedJobs:
         self._saved_at = -math.inf
         self._on_the_way = 0
 
-    async def listen(self) -> AsyncIterator[Ended[BatchJob]]:
+    async def listen(self) -> AsyncGenerator[Ended[BatchJob]]:
         """Look again and again. Nothing that an engine or the way to it does ends this."""
         await asyncio.sleep(min(JOINING, self._interval))
         since = await self._load()

@@ -7,6 +7,7 @@ A DAG that is parsed imports this, so it loads nothing of the client before a tr
 from __future__ import annotations
 
 import logging
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from artificer_provider.batch.until import TERMINAL, read_statuses
@@ -18,7 +19,7 @@ from artificer_provider.triggers._airflow import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Hashable, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Sequence
 
     from airflow.triggers.shared_stream import AdvanceItem
 
@@ -118,15 +119,17 @@ class ArtificerBatchEventTrigger(BaseEventTrigger):
         """Watch alone, where Airflow shares no streams (below 3.3)."""
         stream = _stream(self.serialize()[1])
 
-        async def told() -> AsyncIterator[dict[str, Json]]:
+        async def told() -> AsyncGenerator[dict[str, Json]]:
             from artificer_provider.batch.ended import payload
 
-            async for ended in stream.listen():
-                yield payload(ended.job)
-                await stream.arrived(ended.watermark)
+            async with aclosing(stream.listen()) as listened:
+                async for ended in listened:
+                    yield payload(ended.job)
+                    await stream.arrived(ended.watermark)
 
-        async for event in self.filter_shared_stream(told()):
-            yield event
+        async with aclosing(told()) as alone:
+            async for event in self.filter_shared_stream(alone):
+                yield event
 
 
 class _Producer(SharedStreamProducer):
@@ -140,8 +143,9 @@ class _Producer(SharedStreamProducer):
         """Yield what is told of each job that ended, and the watermark beyond it."""
         from artificer_provider.batch.ended import payload
 
-        async for ended in self._stream.listen():
-            yield payload(ended.job), ended.watermark
+        async with aclosing(self._stream.listen()) as listened:
+            async for ended in listened:
+                yield payload(ended.job), ended.watermark
 
     async def advance(self, batch: Sequence[AdvanceItem]) -> None:
         """Move the watermark over what all listeners have had and Airflow has kept."""

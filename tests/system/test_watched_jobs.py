@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from local_airflow import LocalAirflow
     from support.model_server import ModelServer
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
 
 def rows(airflow: LocalAirflow, query: str, *values: str) -> list[Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from airflow.providers.common.compat.sdk import (
@@ -15,6 +16,7 @@ from airflow.providers.common.compat.sdk import (
     AirflowSkipException,
     TaskDeferred,
 )
+from airflow.sdk.exceptions import AirflowRescheduleException
 from support.airflow import StoreDouble, TaskInstanceDouble, context
 
 from artificer_provider.batch.watch import Reason, Terms, Wake
@@ -23,6 +25,7 @@ from artificer_provider.sensors.batch import ArtificerBatchSensor
 from artificer_provider.triggers.wait import ArtificerWaitTrigger
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
     from support.engine import Engine
     from support.model_server import ModelServer
 
@@ -148,6 +151,18 @@ def test_with_soft_fail_a_job_that_ended_otherwise_is_a_skip(
 def test_in_a_worker_its_time_being_over_is_a_sensor_timeout(job_id: str) -> None:
     with pytest.raises(AirflowSensorTimeout):
         sensor(job_id, timeout=0.2).execute(NOTHING)
+
+
+def test_in_reschedule_mode_it_gives_the_worker_back_and_keeps_nothing(
+    job_id: str, llm_engine: Engine, model_server: ModelServer
+) -> None:
+    ti = SimpleNamespace(get_first_reschedule_date=lambda _: None)
+    now_and_then = cast("Context", {"ti": ti})
+    with pytest.raises(AirflowRescheduleException):
+        sensor(job_id, mode="reschedule").execute(now_and_then)
+    model_server.open.set()
+    llm_engine.wait_for(job_id, "COMPLETED")
+    sensor(job_id, mode="reschedule").execute(now_and_then)
 
 
 @pytest.mark.usefixtures("dialect")
