@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar, cast
 
 from artificer_provider.batch.plan import as_mapping
 
@@ -116,7 +116,7 @@ class Watermark:
         return cls(
             datetime.fromisoformat(at) if isinstance(at, str) else None,
             cursor if isinstance(cursor, str) else None,
-            tuple(str(mark) for mark in told) if isinstance(told, list) else (),
+            tuple(map(str, cast("list[object]", told))) if isinstance(told, list) else (),
         )
 
 
@@ -164,10 +164,11 @@ class News:
             self._note(job)
             cursor = beyond if number == len(new) else here
             found.append(Ended(job, self.watermark(cursor)))
-        times = [time for job in listed if (time := moment(job)) is not None]
-        if self.silent and times:
-            self.at = max([*times, *([] if self.at is None else [self.at])])
-        return [] if self.silent else found
+        if not self.silent:
+            return found
+        for job in listed:
+            self._move_on_to(moment(job))
+        return []
 
     def watermark(self, cursor: str | None) -> Watermark:
         """Say how far has been told."""
@@ -183,7 +184,9 @@ class News:
         self._told[_mark(job)] = None
         while len(self._told) > REMEMBERED:
             del self._told[next(iter(self._told))]
-        at = moment(job)
+        self._move_on_to(moment(job))
+
+    def _move_on_to(self, at: datetime | None) -> None:
         if at is not None and (self.at is None or at > self.at):
             self.at = at
 

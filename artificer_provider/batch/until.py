@@ -137,7 +137,9 @@ def read_job_ids(value: object) -> list[str]:
 
     if isinstance(value, Mapping):
         value = _of_manifest(cast("Mapping[str, object]", value))
-    listed: Iterable[object] = [value] if isinstance(value, str) or not isinstance(value, Iterable) else value
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        value = [value]
+    listed = cast("Iterable[object]", value)
     found: dict[str, None] = {}
     for entry in listed:
         if isinstance(entry, Mapping):

@@ -11,14 +11,15 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import BaseOperator
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
-    from airflow.triggers.shared_stream import SharedStreamProducer
+    from airflow.triggers.shared_stream import AdvanceItem, SharedStreamProducer
 else:
     try:
-        from airflow.triggers.shared_stream import SharedStreamProducer
+        from airflow.triggers.shared_stream import AdvanceItem, SharedStreamProducer
     except ImportError:  # below Airflow 3.3, where no stream is shared
-        SharedStreamProducer = object
+        AdvanceItem = SharedStreamProducer = object
 
 __all__ = [
+    "AdvanceItem",
     "BaseEventTrigger",
     "BaseTrigger",
     "SharedStreamProducer",

@@ -21,9 +21,8 @@ from artificer_provider.triggers._airflow import (
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Sequence
 
-    from airflow.triggers.shared_stream import AdvanceItem
-
     from artificer_provider.batch.plan import Json
+    from artificer_provider.triggers._airflow import AdvanceItem
     from artificer_provider.triggers._ended import EndedJobs, StateStore
 
 log = logging.getLogger(__name__)
