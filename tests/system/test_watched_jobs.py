@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from local_airflow import LocalAirflow
     from support.model_server import ModelServer
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
 
 def rows(airflow: LocalAirflow, query: str, *values: str) -> list[Any]:
@@ -43,7 +43,7 @@ def waited_run(airflow: LocalAirflow, model_server: ModelServer) -> str:
     model_server.open.clear()
     run_id = airflow.trigger("waiting")
     deferred = {"create": "success", "in_a_worker": "deferred", "in_the_triggerer": "deferred"}
-    wait_until(lambda: states(airflow, run_id) == deferred, seconds=120)
+    wait_until(lambda: states(airflow, run_id) == deferred, seconds=240)
     job_id = str(airflow.xcom("waiting", run_id, "create"))
     wait_until(
         lambda: (
@@ -59,7 +59,7 @@ def waited_run(airflow: LocalAirflow, model_server: ModelServer) -> str:
 def test_a_job_that_sensors_wait_for_ends_and_starts_one_run_of_the_dag_that_watches(
     airflow: LocalAirflow, model_server: ModelServer
 ) -> None:
-    wait_until(lambda: "artificer_ended" in watermarks(airflow), seconds=120)
+    wait_until(lambda: "artificer_ended" in watermarks(airflow), seconds=240)
     first = waited_run(airflow, model_server)
     wait_until(lambda: followed_up(airflow) == [first], seconds=90)
     wait_until(lambda: first in watermarks(airflow), seconds=60)
