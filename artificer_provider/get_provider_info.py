@@ -25,7 +25,16 @@ def get_provider_info() -> dict[str, object]:
             }
         ],
         "sensors": [{"integration-name": _NAME, "python-modules": ["artificer_provider.sensors.batch"]}],
-        "triggers": [{"integration-name": _NAME, "python-modules": ["artificer_provider.triggers.batch"]}],
+        "triggers": [
+            {
+                "integration-name": _NAME,
+                "python-modules": [
+                    "artificer_provider.triggers.batch",
+                    "artificer_provider.triggers.events",
+                    "artificer_provider.triggers.wait",
+                ],
+            }
+        ],
         "task-decorators": [
             {
                 "name": "artificer_batch",

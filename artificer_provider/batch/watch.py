@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, Self
 
 from artificer_provider.batch.plan import as_mapping
+from artificer_provider.batch.until import ANY_TERMINAL, Verdict, read_until
 from artificer_provider.client.errors import NotFoundError
 from artificer_provider.client.states import JobStatus
 
@@ -36,6 +37,7 @@ class Reason(StrEnum):
     UNREACHABLE = "unreachable"  #: no usable reply for too long; the job may still run
     STALLED = "stalled"  #: it runs and nothing changes: nothing restarts a job whose engine died (WIRE §6.12)
     BUDGET = "budget"  #: it cost more than it may; the jobs go on until they are cancelled
+    OTHERWISE = "otherwise"  #: the job ended, and not as it was waited for
     UNPRICED = "unpriced"  #: the engine does not say what it costs, and it is to be watched
 
 
@@ -120,15 +122,23 @@ class Watch:
     :param poll_interval: seconds between two looks; a tenth more or less, so that many tasks spread out.
     :param deadline: seconds since the epoch after which the watch ends; None for never.
     :param max_stalled: seconds that a job may run without any change; None for any number.
+    :param until: what is waited for, as :func:`~artificer_provider.batch.until.read_until` reads it.
     """
 
     def __init__(
-        self, job_id: str, *, poll_interval: float, deadline: float | None, max_stalled: float | None = None
+        self,
+        job_id: str,
+        *,
+        poll_interval: float,
+        deadline: float | None,
+        max_stalled: float | None = None,
+        until: str = ANY_TERMINAL,
     ) -> None:
         self.job_id = job_id
         self.poll_interval = poll_interval
         self.deadline = deadline
         self.max_stalled = max_stalled
+        self.until = read_until(until)
         self._seen: tuple[object, ...] | None = None
         self._seen_since = 0.0
         self._status: JobStatus | None = None
@@ -143,8 +153,11 @@ class Watch:
         """Decide after a look that showed the job."""
         self._unreachable_since, self._failures = None, 0
         self._status = job.status
-        if job.status.is_terminal:
+        verdict = self.until.verdict(job)
+        if verdict is Verdict.MET:
             return Wake(Reason.ENDED, self.job_id, job.status)
+        if verdict is Verdict.NEVER:
+            return Wake(Reason.OTHERWISE, self.job_id, job.status, self.until.sentence(self.job_id, job))
         if self.is_stalled(job, now):
             return Wake(Reason.STALLED, self.job_id, job.status, self._stalled_sentence(job, now))
         return self._wait(self.poll_interval, now)
@@ -190,10 +203,11 @@ class Terms:
     """
     What several jobs of one run are watched for.
 
-    :param slots: how many may run at once.
+    :param slots: how many may run at once; 0 where nothing is done before all of them are through.
     :param more: whether something waits for a slot.
     :param cost_left: US dollars that the jobs under watch may cost; None for any.
     :param needs_prices: whether an engine that does not say what they cost ends the watch, where it matters.
+    :param until: what each is waited for; the first that can never be so ends the watch.
     """
 
     poll_interval: float
@@ -203,6 +217,7 @@ class Terms:
     more: bool = False
     cost_left: float | None = None
     needs_prices: bool = True
+    until: str = ANY_TERMINAL
 
 
 class Fleet:
@@ -223,6 +238,7 @@ class Fleet:
                 poll_interval=terms.poll_interval,
                 deadline=terms.deadline,
                 max_stalled=terms.max_stalled,
+                until=terms.until,
             )
             for job_id in job_ids
         }
@@ -286,7 +302,7 @@ class Fleet:
 
     def _enough(self, ended: int, now: float) -> bool:
         """Tell whether a worker is worth it: half of the slots are free, or a job has waited long enough."""
-        if not ended or self._first_end is None:
+        if not ended or self._first_end is None or not self._terms.slots:
             return False
         half = 2 * ended >= self._terms.slots and self._terms.more
         return half or now - self._first_end >= MAX_UNATTENDED

@@ -1,4 +1,8 @@
-"""The hook: an Airflow connection of type ``artificer`` made into clients."""
+"""
+The hook: an Airflow connection of type ``artificer`` made into clients.
+
+A DAG that is parsed imports this, so it loads nothing of the client before a task runs.
+"""
 
 from __future__ import annotations
 

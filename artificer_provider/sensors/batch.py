@@ -1,35 +1,65 @@
-"""Wait for a batch job that something else started."""
+"""
+Wait for batch jobs that something else started.
+
+A DAG that is parsed imports this, so it loads nothing of the client before a task runs.
+"""
 
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowException, BaseSensorOperator, conf
+from airflow.providers.common.compat.sdk import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    BaseSensorOperator,
+    conf,
+)
 
-from artificer_provider.batch.watch import Reason, Terms, Wake, Watch
-from artificer_provider.client.errors import ArtificerError
-from artificer_provider.client.states import JobStatus
+from artificer_provider.batch.until import COMPLETED, Verdict, read_job_ids, read_until
 from artificer_provider.hooks.artificer import ArtificerHook
-from artificer_provider.triggers.batch import ArtificerBatchTrigger
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from airflow.providers.common.compat.sdk import Context
 
     from artificer_provider.batch.plan import Json
+    from artificer_provider.batch.watch import Wake
+    from artificer_provider.client import Artificer
+
+#: The one way to an XCom that a triggerer has.
+_PULL = "{{ ti.xcom_pull(task_ids='create', map_indexes=-1) }}"
 
 
 class ArtificerBatchSensor(BaseSensorOperator):
     """
-    Wait until a batch job has COMPLETED; fail when it ends in any other way.
+    Wait until batch jobs are so far; fail as soon as one of them can never be.
 
-    COMPLETED says that the engine is done, not that every item has an answer: look at the rows for that.
+    It starts, cancels and lands nothing: whatever becomes of the task, the jobs are left as they are. A job
+    that ended otherwise fails the task without a retry; with ``soft_fail`` it is skipped. An engine out of
+    reach is asked again until ``timeout`` (deferred: for an hour at most).
 
-    :param job_id: the job.
+    :param job_id: the jobs, all of which have to get there: an id, a list of ids, or the output of an
+        operator of this package.
+    :param until: what each is waited for. ``completed``: it ended COMPLETED, so the engine is done, which
+        does not mean that every item has an answer: look at the rows for that. ``any_terminal``: it ended,
+        whichever way. ``percent:50``: so much of its items are done or failed, by the engine's own count. A
+        deployed engine counts an item as done that is through any phase: of a job with several, 100 % says
+        no more than that the first is over.
     :param artificer_conn_id: the connection to the engine.
-    :param deferrable: wait in the triggerer, without a worker slot.
+    :param deferrable: wait in the triggerer, without a worker slot. ``mode`` is of no use then, and
+        ``timeout`` is counted by the wall clock from the first look.
+    :param start_from_trigger: do without the first look in a worker: the scheduler hands the task to the
+        triggerer at once (Airflow 3.3; below it, and for a mapped task, it starts as any other). A worker is
+        saved for each, but the whole DAG travels to the triggerer with the task, and its templates are
+        rendered there, on the loop that all triggers share. ``job_id`` must be text or a list of texts
+        (templates), such as ``"{{ ti.xcom_pull(task_ids='create', map_indexes=-1) }}"``.
+    :raises ConfigurationError: naming the argument that makes no sense.
     """
 
     template_fields: Sequence[str] = ("artificer_conn_id", "job_id")
@@ -37,53 +67,142 @@ class ArtificerBatchSensor(BaseSensorOperator):
     def __init__(
         self,
         *,
-        job_id: str,
+        job_id: str | Sequence[str],
+        until: str = COMPLETED,
         artificer_conn_id: str = ArtificerHook.default_conn_name,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        start_from_trigger: bool = False,
         **kwargs: Any,  # noqa: ANN401 - BaseSensorOperator's
     ) -> None:
         super().__init__(**kwargs)
         self.job_id = job_id
+        self.until = read_until(until).text
         self.artificer_conn_id = artificer_conn_id
         self.deferrable = deferrable
+        if start_from_trigger:
+            self._start_from_trigger()
 
     def execute(self, context: Context) -> None:
         """Wait here, or in the triggerer."""
         if not self.deferrable:
             super().execute(context)
-        elif not self.poke(context):
-            self.defer(
-                trigger=ArtificerBatchTrigger.of(
-                    self.artificer_conn_id,
-                    [self.job_id],
-                    Terms(self.poke_interval, deadline=time.time() + self.timeout),
-                ),
-                method_name="execute_complete",
-            )
+            return
+        with self._skipping():
+            if self.poke(context):
+                return
+            jobs = self._jobs()
+        from artificer_provider.batch.watch import Terms
+        from artificer_provider.triggers.wait import ArtificerWaitTrigger
+
+        terms = Terms(self.poke_interval, deadline=time.time() + self.timeout, slots=0, until=self.until)
+        self.defer(
+            trigger=ArtificerWaitTrigger.of(self.artificer_conn_id, jobs, terms),
+            method_name="execute_complete",
+        )
 
     def execute_complete(self, context: Context, event: dict[str, Json]) -> None:
-        """Go on after the deferral."""
+        """
+        Go on after the deferral.
+
+        :param event: what the trigger fired.
+        """
+        from artificer_provider.batch.watch import Wake
+
         self._conclude(Wake.from_json(event))
 
     def poke(self, context: Context) -> bool:
-        """Look once."""
-        watch = Watch(self.job_id, poll_interval=self.poke_interval, deadline=None)
+        """Look once at every job, with one client."""
+        from artificer_provider.client.errors import ArtificerError
+
         try:
+            jobs = self._jobs()
             with ArtificerHook(self.artificer_conn_id).get_conn() as client:
-                decision = watch.on_job(client.batch.get(self.job_id), time.time())
+                return self._all_there(client, jobs)
         except ArtificerError as error:
+            if not error.retryable:
+                raise AirflowFailException(_given_up(error.message)) from error
             self.log.warning("%s", error.message)
-            decision = watch.on_error(error, time.time())
-        if isinstance(decision, Wake):
-            self._conclude(decision)
-            return True
-        return False
+            return False
+
+    def _all_there(self, client: Artificer, jobs: Sequence[str]) -> bool:
+        until = read_until(self.until)
+        waiting = 0
+        for job_id in jobs:
+            job = client.batch.get(job_id)
+            verdict = until.verdict(job)
+            if verdict is Verdict.NEVER:
+                raise AirflowFailException(until.sentence(job_id, job))
+            done = job.completed_items + job.failed_items
+            self.log.info("Job %s is %s: %d of %d items done.", job_id, job.status, done, job.total_items)
+            waiting += verdict is Verdict.WAITING
+        return not waiting
+
+    def _jobs(self) -> list[str]:
+        return read_job_ids(self.job_id)
 
     def _conclude(self, wake: Wake) -> None:
-        if wake.reason is Reason.ENDED and wake.status == JobStatus.COMPLETED:
-            self.log.info("Job %s is COMPLETED.", wake.job_id)
-            return
+        from artificer_provider.batch.watch import Reason
+
+        # A trigger that an older release wrote fires ENDED whichever way the job ended.
+        cut = wake.reason is Reason.ENDED and self.until == COMPLETED and wake.status != "COMPLETED"
+        if wake.reason is Reason.OTHERWISE or cut:
+            raise AirflowFailException(wake.message or f"Job {wake.job_id} ended {wake.status}.")
         if wake.reason is Reason.ENDED:
-            raise AirflowException(f"Job {wake.job_id} ended {wake.status}.")
-        why = wake.message or f"Job {wake.job_id} is still {wake.status} when the sensor's time is over."
-        raise AirflowException(f"{why} The sensor stops waiting ({wake.reason}); the job was left as it is.")
+            self.log.info("All jobs are there (until=%r); the last seen is %s.", self.until, wake.job_id)
+            return
+        if wake.reason is Reason.DEADLINE:
+            raise AirflowSensorTimeout(
+                f"Job {wake.job_id} is still {wake.status} when the sensor's {self.timeout:g} s are over; "
+                "it was left as it is."
+            )
+        passes = wake.reason is Reason.UNREACHABLE
+        why = _given_up(wake.message or f"The watch over job {wake.job_id} ended ({wake.reason}).")
+        raise AirflowException(why) if passes else AirflowFailException(why)
+
+    @contextmanager
+    def _skipping(self) -> Iterator[None]:
+        """Do for the look before a deferral what Airflow does for each of a sensor that waits in a worker."""
+        try:
+            yield
+        except AirflowFailException as error:
+            if self.soft_fail or self.never_fail:
+                raise AirflowSkipException(str(error)) from error
+            raise
+
+    def _start_from_trigger(self) -> None:
+        from artificer_provider.triggers._airflow import start_in_triggerer
+
+        self._refuse_what_no_triggerer_can_start()
+        start_in_triggerer(
+            self,
+            "artificer_provider.triggers.wait.ArtificerWaitTrigger",
+            {
+                "artificer_conn_id": self.artificer_conn_id,
+                "job_id": self.job_id,
+                "poll_interval": self.poke_interval,
+                "slots": 0,
+                "until": self.until,
+            },
+            timedelta(seconds=self.timeout),
+        )
+
+    def _refuse_what_no_triggerer_can_start(self) -> None:
+        texts = [self.job_id] if isinstance(self.job_id, str) else self.job_id
+        if not self.deferrable:
+            problem = "start_from_trigger needs deferrable=True: the triggerer is to wait."
+        elif not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+            problem = (
+                f"start_from_trigger takes no output of a task as job_id: write it as a template, {_PULL!r}."
+            )
+        elif any("xcom_pull" in text and "map_indexes" not in text for text in texts):
+            # It asks for a slice of XComs, which a triggerer of Airflow 3.3 cannot: it would wait for ever.
+            problem = f"start_from_trigger needs an xcom_pull that names map_indexes: write {_PULL!r}."
+        else:
+            return
+        from artificer_provider.client.errors import ConfigurationError
+
+        raise ConfigurationError(problem)
+
+
+def _given_up(why: str) -> str:
+    return f"{why} The sensor stops waiting; the jobs were left as they are."

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Self
 
 from artificer_provider.batch.ending import why_cancel
+from artificer_provider.batch.until import ANY_TERMINAL
 from artificer_provider.batch.watch import Fleet, Progress, Terms, Wake
 from artificer_provider.client.errors import ArtificerError
 from artificer_provider.hooks.artificer import ArtificerHook
@@ -45,6 +46,7 @@ class ArtificerBatchTrigger(BaseTrigger):
     :param more: whether something waits for a slot: then it wakes when half of them are free.
     :param cost_left: US dollars that the jobs may cost; None for any.
     :param needs_prices: whether an engine that does not say what they cost ends the watch.
+    :param until: what each job is waited for: ``any_terminal``, ``completed``, ``percent:50``.
     :param version: of these arguments, for a trigger that an older release wrote.
     """
 
@@ -61,12 +63,13 @@ class ArtificerBatchTrigger(BaseTrigger):
         more: bool = False,
         cost_left: float | None = None,
         needs_prices: bool = True,
+        until: str = ANY_TERMINAL,
         version: int = 1,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # Airflow's base has no types
         self.artificer_conn_id = artificer_conn_id
         self.job_ids = [*job_ids] if job_id is None else [job_id]
-        self.terms = Terms(poll_interval, deadline, max_stalled, slots, more, cost_left, needs_prices)
+        self.terms = Terms(poll_interval, deadline, max_stalled, slots, more, cost_left, needs_prices, until)
         self.version = version
         self._fired = False
 
