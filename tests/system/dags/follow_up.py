@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from airflow.sdk import Asset, AssetWatcher, dag, task
@@ -19,7 +20,7 @@ ENDED = Asset(
 )
 
 
-@dag(schedule=[ENDED], catchup=False)
+@dag(schedule=[ENDED], catchup=False, default_args={"retries": 2, "retry_delay": timedelta(seconds=1)})
 def follow_up() -> None:
     @task
     def ids(triggering_asset_events: Mapping[Asset, Sequence[object]] | None = None) -> list[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from airflow.sdk import dag
 
 from artificer_provider.operators.batch import ArtificerCreateBatchOperator
 from artificer_provider.sensors.batch import ArtificerBatchSensor
 
 
-@dag(schedule=None)
+@dag(schedule=None, default_args={"retries": 2, "retry_delay": timedelta(seconds=1)})
 def waiting() -> None:
     create = ArtificerCreateBatchOperator(
         task_id="create", job_name="watched", items=["one", "two"], phases=[{"name": "echo"}]
