@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from artificer_provider.client.errors import ArtificerError
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -36,6 +34,8 @@ async def cancel_jobs(client: AsyncArtificer, job_ids: Sequence[str], why: str, 
 
     :param why: the sentence that the log begins with, without its full stop.
     """
+
+    from artificer_provider.client.errors import ArtificerError
 
     async def cancel(job_id: str) -> None:
         try:

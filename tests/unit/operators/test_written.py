@@ -85,7 +85,7 @@ def test_whatever_the_engine_names_fits(path: str, jobs: list[str], models: list
 
 def test_a_path_that_no_next_task_could_be_told_is_refused_before_anything_is_started(tmp_path: Path) -> None:
     folder = tmp_path.joinpath(*["x" * 200] * 18)
-    with pytest.raises(ConfigurationError, match=r"has 3,6\d\d characters, nothing was started"):
+    with pytest.raises(ConfigurationError, match=r"has 3,\d{3} characters, nothing was started"):
         Landing(ObjectStoragePath(str(folder)), RUN, Format.JSONL).prepare()
     assert list(tmp_path.iterdir()) == []
 
