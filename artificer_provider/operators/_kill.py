@@ -33,7 +33,7 @@ class Kill:
     settings: Settings
     task: RuntimeTaskInstance
 
-    def hit(self) -> None:
+    def handle(self) -> None:
         """
         Cancel the jobs, where the task has ended or the time of the run is over; otherwise leave them.
 

@@ -281,7 +281,7 @@ class ArtificerRunBatchOperator(_BatchOperator):
         ``execution_timeout`` passes: then they are left, and the next try goes on with them.
         """
         if self._under_way is not None and self._under_way.kill is not None:
-            self._under_way.kill.hit()
+            self._under_way.kill.handle()
 
     def _leg(self, context: Context) -> Leg:
         from airflow.providers.common.compat.sdk import ObjectStoragePath

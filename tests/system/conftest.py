@@ -63,4 +63,5 @@ def airflow(engine: LocalEngine, tmp_path_factory: pytest.TempPathFactory) -> It
         airflow.start()
         airflow.wait_healthy()
         airflow.add_connection("artificer_default", engine.connection)
+        airflow.warm_up()
         yield airflow

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from support.model_server import ModelServer
     from support.one_batch import OneBatch
 
-pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from local_engine import LocalEngine
     from support.model_server import ModelServer
 
-pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def test_a_triggerer_that_comes_back_leaves_the_job_to_the_one_that_adopted_it(
