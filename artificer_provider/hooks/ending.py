@@ -34,7 +34,6 @@ async def cancel_jobs(client: AsyncArtificer, job_ids: Sequence[str], why: str, 
 
     :param why: the sentence that the log begins with, without its full stop.
     """
-
     from artificer_provider.client.errors import ArtificerError
 
     async def cancel(job_id: str) -> None:
