@@ -38,13 +38,14 @@ class Header:
 
     :param conn_id: the connection its jobs are made with; a changed run is cancelled through this one.
     :param fingerprint: of all that would be billed.
-    :param shards: how many there are. The layout never changes within a run.
+    :param shards: how many there are. The layout never changes once a job is there; 0 while it does.
     :param since: when its first job was made, in seconds since the epoch; None before.
     :param rounds: how often what has no good answer may be done over beyond what the task asks for: once more
         for each time that somebody cleared it, or that a job was given up for dead.
     :param revived: how many jobs were given up for dead.
     :param stopping: why it is being stopped, from the first cancel on until its rows are landed.
     :param outcome: how it ended, where it did.
+    :param job_bytes: what the body of a job may have, where the engine refused a larger one.
     """
 
     conn_id: str
@@ -57,6 +58,7 @@ class Header:
     revived: int = 0
     stopping: Outcome | None = None
     outcome: Outcome | None = None
+    job_bytes: int | None = None
 
     def to_json(self) -> dict[str, Json]:
         """Write it for a store of JSON values."""

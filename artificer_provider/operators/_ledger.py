@@ -42,11 +42,21 @@ class Ledger:
 
         :param generation: of its jobs: beyond those of a run of this task that was given up.
         """
-        self.shards = [ShardRecord(shard, generation) for shard in layout.shards]
         # The header last: where it stands, all shards do.
-        for number in range(len(self.shards)):
-            self._write_shard(number)
+        self._write_shards(layout, generation)
         self.note(Header(conn_id, layout.fingerprint, len(layout.shards), layout.items, layout.chars))
+
+    def lay_out_anew(self, header: Header, layout: Layout) -> None:
+        """
+        Write down another layout of a run that has no job yet.
+
+        :param header: what holds for the run from now on, but for the number of shards.
+        """
+        generation = self.next_generation
+        # A try that dies among the shards leaves no mixture: without a number of shards none of them counts.
+        self.note(replace(header, shards=0))
+        self._write_shards(layout, generation)
+        self.note(replace(header, shards=len(layout.shards)))
 
     def note(self, header: Header) -> None:
         """Write down what holds for the whole run."""
@@ -88,5 +98,7 @@ class Ledger:
         self.shards = [record for record in found if record is not None]
         self.header = header
 
-    def _write_shard(self, number: int) -> None:
-        self._store.set(shard_key(number), self.shards[number].to_json())
+    def _write_shards(self, layout: Layout, generation: int) -> None:
+        self.shards = [ShardRecord(shard, generation) for shard in layout.shards]
+        for number, record in enumerate(self.shards):
+            self._store.set(shard_key(number), record.to_json())

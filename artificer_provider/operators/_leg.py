@@ -10,9 +10,9 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from artificer_provider.batch.layout import Bounds, lay_out
 from artificer_provider.batch.record import Outcome
 from artificer_provider.batch.watch import Fleet, Progress, Reason, Wake
-from artificer_provider.client import limits
 from artificer_provider.client.errors import ArtificerError, ConfigurationError
 from artificer_provider.hooks.artificer import ArtificerHook
+from artificer_provider.operators._cutting import bounds_of
 from artificer_provider.operators._errors import told_to_airflow
 from artificer_provider.operators._run import Run
 from artificer_provider.operators._submit import Submission
@@ -41,11 +41,13 @@ def create_and_start(
     :raises ArtificerError: when the engine cannot be asked, or refuses.
     """
     with hook.get_conn() as client:
-        layout = lay_out(source, work, Bounds())
+        bounds = bounds_of(client, Bounds())
+        layout = lay_out(source, work, bounds)
         if len(layout.shards) > 1:
             raise ConfigurationError(
-                f"There are {layout.items:,} items, which is more than one job takes (at most "
-                f"{limits.MAX_ITEMS:,}): ArtificerRunBatchOperator makes several."
+                f"There are {layout.items:,} items of {layout.chars:,} characters, which is more than one "
+                f"job takes (at most {bounds.items:,} items and {bounds.bytes:,} bytes): "
+                "ArtificerRunBatchOperator makes several."
             )
         if ledger.header is None or ledger.header.fingerprint != layout.fingerprint:
             ledger.open(hook.artificer_conn_id, layout, ledger.next_generation)

@@ -7,13 +7,20 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from artificer_provider.batch.layout import items_of, lay_out
+from artificer_provider.batch.layout import items_of
 from artificer_provider.batch.policy import OnChangedInput, OnClearedSuccess, OnUnknownCost
 from artificer_provider.batch.record import Landed, Outcome
 from artificer_provider.batch.results import Tally, merged, to_do_over
 from artificer_provider.batch.watch import Reason, Terms
-from artificer_provider.client.errors import ConfigurationError, ConflictError, JobFailedError, NotFoundError
+from artificer_provider.client.errors import (
+    ConfigurationError,
+    ConflictError,
+    InvalidRequestError,
+    JobFailedError,
+    NotFoundError,
+)
 from artificer_provider.client.states import JobStatus
+from artificer_provider.operators._cutting import cut, cut_smaller
 from artificer_provider.operators._result import manifest_of
 from artificer_provider.operators._submit import Submission
 
@@ -110,7 +117,7 @@ class Run:
 
         :raises ArtificerError: when the input cannot be read, or changed and must not.
         """
-        layout = lay_out(self._asked.source, self._asked.work, self._asked.bounds)
+        layout = cut(self.client, self._asked, self._ledger.header)
         if self._ledger.header is None:
             self._ledger.open(self._asked.conn_id, layout)
             self._recall()
@@ -140,6 +147,9 @@ class Run:
     def _go_on(self, layout: Layout) -> None:
         """Take up what earlier tries left: a run that had ended was cleared by somebody."""
         header = self.header
+        if not header.shards:  # a try died that cut it smaller: it had made no job
+            self._ledger.lay_out_anew(header, layout)
+            return
         if header.outcome is None:
             return
         if header.outcome is not Outcome.SUCCEEDED:
@@ -165,8 +175,7 @@ class Run:
     def resume(self) -> None:
         """Go on in the same try, after a deferral."""
         if self._ledger.header is None:  # Airflow keeps nothing for us below 3.3
-            layout = lay_out(self._asked.source, self._asked.work, self._asked.bounds)
-            self._ledger.open(self._asked.conn_id, layout)
+            self._ledger.open(self._asked.conn_id, cut(self.client, self._asked))
         self._told.update(job for record in self._ledger.shards for job in record.jobs)
 
     def advance(self) -> bool:
@@ -192,8 +201,11 @@ class Run:
             slots = self._policy.max_parallel_jobs - len(running)
             if slots <= 0 or not waiting:
                 return False
-            for number in waiting[:slots]:
-                self._start(number)
+            try:
+                for number in waiting[:slots]:
+                    self._start(number)
+            except InvalidRequestError as refused:
+                cut_smaller(refused, self.client, self._asked, self._ledger, self.log)
 
     def terms(self) -> Terms:
         """Say what the jobs that run are watched for."""
