@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self, cast
 
+from artificer_provider.batch.estimate import Estimate
 from artificer_provider.batch.layout import Shard
 from artificer_provider.batch.plan import as_mapping
 
@@ -46,6 +47,7 @@ class Header:
     :param stopping: why it is being stopped, from the first cancel on until its rows are landed.
     :param outcome: how it ended, where it did.
     :param job_bytes: what the body of a job may have, where the engine refused a larger one.
+    :param estimate: what it will cost, told before it began; None where prices are not known.
     """
 
     conn_id: str
@@ -59,6 +61,7 @@ class Header:
     stopping: Outcome | None = None
     outcome: Outcome | None = None
     job_bytes: int | None = None
+    estimate: Estimate | None = None
 
     def to_json(self) -> dict[str, Json]:
         """Write it for a store of JSON values."""
@@ -72,6 +75,7 @@ class Header:
             return None
         for end in ("stopping", "outcome"):
             known[end] = Outcome(known[end]) if known.get(end) else None
+        known["estimate"] = Estimate.from_json(known.get("estimate"))
         return cls(**known)
 
 

@@ -49,10 +49,9 @@ def cut_smaller(
     :param refused: what it said; raised again when it is about something else.
     :raises ConfigurationError: when jobs of the run are there already, or one item alone is too large.
     """
-    header = ledger.header
-    if refused.status_code != HTTPStatus.REQUEST_ENTITY_TOO_LARGE or header is None:
+    if refused.status_code != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         raise refused
-    if any(record.jobs for record in ledger.shards):
+    if ledger.has_jobs:
         raise ConfigurationError(
             f"{refused.message} Other jobs of this run are there already, so it cannot be cut anew. Raise "
             "the body limit of the engine, or of the proxy before it, and clear the task; or give it a lower "
@@ -63,6 +62,7 @@ def cut_smaller(
             f"{refused.message} Below Airflow 3.3 a run cannot be cut anew, since nothing remembers how: "
             "give the task a lower max_items_per_job."
         ) from refused
+    header = ledger.begun
     bounds = _bounds(client, asked, header)
     before = tuple(record.shard for record in ledger.shards)
     layout = lay_out(asked.source, asked.work, bounds := bounds.halved())

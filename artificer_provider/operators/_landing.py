@@ -34,6 +34,7 @@ class Manifest:
     :param counts: rows by what became of them.
     :param cost: US dollars; None where the engine does not say of every row.
     :param rounds: how often what had no good answer may have been done over beyond what the task asks for.
+    :param estimate: what it would cost, told before it began: ``least`` and ``likely``, in US dollars.
     """
 
     run: str
@@ -47,6 +48,7 @@ class Manifest:
     tokens: int | None
     models: list[str]
     rounds: int = 0
+    estimate: dict[str, Json] | None = None
 
     def to_json(self) -> dict[str, Json]:
         """Write it as plain values."""
@@ -123,10 +125,11 @@ class Landing:
         """Read the manifest of this run that an earlier try wrote; None where there is none."""
         try:
             said = json.loads((self._folder / MANIFEST).read_text(encoding="utf-8"))
-            known = {name: said[name] for name in Manifest.__dataclass_fields__}
-        except (OSError, ValueError, KeyError, TypeError):
+            known = {name: said[name] for name in Manifest.__dataclass_fields__ if name in said}
+            found = Manifest(**known)
+        except (OSError, ValueError, TypeError):
             return None
-        return Manifest(**known) if known["run"] == self._run else None
+        return found if found.run == self._run else None
 
     def write_manifest(self, manifest: Manifest) -> str:
         """Write the manifest, last of all; return where it is."""

@@ -76,6 +76,18 @@ class Ledger:
         )
 
     @property
+    def begun(self) -> Header:
+        """What holds for the whole run, which has begun."""
+        if self.header is None:
+            raise RuntimeError("the run has not begun")
+        return self.header
+
+    @property
+    def has_jobs(self) -> bool:
+        """Whether a job of the run is there, as far as it is known here."""
+        return any(record.jobs for record in self.shards)
+
+    @property
     def next_generation(self) -> int:
         """The generation of jobs that no job of this run has had."""
         return max((record.generation for record in self.shards), default=-1) + 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
@@ -14,6 +15,7 @@ from artificer_provider.client.errors import ArtificerError, ConfigurationError
 from artificer_provider.hooks.artificer import ArtificerHook
 from artificer_provider.operators._cutting import bounds_of
 from artificer_provider.operators._errors import told_to_airflow
+from artificer_provider.operators._prices import estimate_of, hold_against_budget
 from artificer_provider.operators._run import Run
 from artificer_provider.operators._submit import Submission
 
@@ -98,6 +100,8 @@ class Leg:
             run = self._run(client)
             with told_to_airflow(run.kept):
                 run.begin()
+                if not self._ledger.has_jobs:
+                    self._before_the_spend(client)
                 return self._carry_on(run)
 
     def go_on(self, wake: Wake) -> dict[str, Json]:
@@ -131,6 +135,14 @@ class Leg:
             asked=self._asked,
             log=self._log,
         )
+
+    def _before_the_spend(self, client: Artificer) -> None:
+        """Hold the run against its budget."""
+        header = self._ledger.begun
+        found = estimate_of(client, self._asked.work, header, self._log)
+        if found is not None:
+            hold_against_budget(found, self._asked.policy.max_cost, self._log)
+            self._ledger.note(replace(header, estimate=found))
 
     def _carry_on(self, run: Run) -> dict[str, Json]:
         while not run.advance():

@@ -95,9 +95,7 @@ class Run:
     @property
     def header(self) -> Header:
         """What holds for the whole run, which has begun."""
-        if self._ledger.header is None:
-            raise RuntimeError("the run has not begun")
-        return self._ledger.header
+        return self._ledger.begun
 
     def kept(self) -> str:
         """Say what is there by now, for the message of an error."""
