@@ -32,6 +32,14 @@ class Outcome(StrEnum):
     UNPRICED = "unpriced"  #: the engine does not say what it costs
 
 
+class Canary(StrEnum):
+    """What is known of the small job that goes before the spend."""
+
+    SENT = "sent"  #: it may be there still, on the engine
+    ANSWERED = "answered"
+    APOLOGY = "apology"  #: a batch on this engine reaches no model
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """
@@ -48,6 +56,7 @@ class Header:
     :param outcome: how it ended, where it did.
     :param job_bytes: what the body of a job may have, where the engine refused a larger one.
     :param estimate: what it will cost, told before it began; None where prices are not known.
+    :param canary: what became of its canary job; None where none was sent.
     """
 
     conn_id: str
@@ -62,6 +71,7 @@ class Header:
     outcome: Outcome | None = None
     job_bytes: int | None = None
     estimate: Estimate | None = None
+    canary: Canary | None = None
 
     def to_json(self) -> dict[str, Json]:
         """Write it for a store of JSON values."""
@@ -75,6 +85,7 @@ class Header:
             return None
         for end in ("stopping", "outcome"):
             known[end] = Outcome(known[end]) if known.get(end) else None
+        known["canary"] = Canary(known["canary"]) if known.get("canary") else None
         known["estimate"] = Estimate.from_json(known.get("estimate"))
         return cls(**known)
 

@@ -16,8 +16,15 @@ if TYPE_CHECKING:
 
     from artificer_provider.batch.plan import Json
 
-#: What waiting does not mend; any other error of a storage may pass.
-WRONG_PLACE = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
+#: What waiting does not mend, a storage whose library is not installed among it; any other error may pass.
+WRONG_PLACE = (
+    FileNotFoundError,
+    FileExistsError,
+    IsADirectoryError,
+    NotADirectoryError,
+    PermissionError,
+    ImportError,
+)
 
 MANIFEST = "manifest.json"
 #: As much of a list as goes to XCom: the manifest has all of it.
@@ -69,6 +76,24 @@ class Manifest:
             "job_count": len(self.job_ids),
             "models": [*self.models[:_SHOWN]],
         }
+
+
+def folder_at(output: str) -> ObjectStoragePath:
+    """
+    Find the folder for rows and manifest.
+
+    :raises ConfigurationError: when it names none, or is on a storage that Airflow does not know.
+    """
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    if not output.strip():  # rendered to nothing, which would be the working directory
+        raise ConfigurationError("output is empty: name the folder for the rows.")
+    try:
+        return ObjectStoragePath(output)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"The output {output} cannot be used, nothing was started ({error})."
+        ) from error
 
 
 class Landing:

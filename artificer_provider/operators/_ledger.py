@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from artificer_provider.batch.identity import JobKey, RunKey
 from artificer_provider.batch.record import (
     HEADER,
+    Canary,
     Header,
     ShardRecord,
     from_first_release,
@@ -44,7 +45,10 @@ class Ledger:
         """
         # The header last: where it stands, all shards do.
         self._write_shards(layout, generation)
-        self.note(Header(conn_id, layout.fingerprint, len(layout.shards), layout.items, layout.chars))
+        # A canary job that may be there still is cleared away, also where the run begins anew.
+        left = Canary.SENT if self.header is not None and self.header.canary is Canary.SENT else None
+        shards, items = len(layout.shards), layout.items
+        self.note(Header(conn_id, layout.fingerprint, shards, items, layout.chars, canary=left))
 
     def lay_out_anew(self, header: Header, layout: Layout) -> None:
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
@@ -13,6 +13,7 @@ from artificer_provider.batch.record import Outcome
 from artificer_provider.batch.watch import Fleet, Progress, Reason, Wake
 from artificer_provider.client.errors import ArtificerError, ConfigurationError
 from artificer_provider.hooks.artificer import ArtificerHook
+from artificer_provider.operators._canary import batches_reach_a_model
 from artificer_provider.operators._cutting import bounds_of
 from artificer_provider.operators._errors import told_to_airflow
 from artificer_provider.operators._prices import estimate_of, hold_against_budget
@@ -65,6 +66,14 @@ def create_and_start(
         return str(ledger.shards[0].job_id)
 
 
+class RunByChain(Protocol):
+    """Runs the items of a task by calls of their own, lands their rows and concludes as a batch does."""
+
+    def __call__(self, *, asked: Asked, ledger: Ledger, landing: Landing, log: Logger) -> dict[str, Json]:
+        """Return the manifest, in short; raise as :meth:`Leg.begin` does."""
+        ...
+
+
 class Leg:
     """
     A leg of a run.
@@ -101,7 +110,9 @@ class Leg:
             with told_to_airflow(run.kept):
                 run.begin()
                 if not self._ledger.has_jobs:
-                    self._before_the_spend(client)
+                    self._hold_against_budget(client)
+                    if not batches_reach_a_model(client, self._asked, self._ledger, self._log):
+                        return self._by_chain()
                 return self._carry_on(run)
 
     def go_on(self, wake: Wake) -> dict[str, Json]:
@@ -136,13 +147,18 @@ class Leg:
             log=self._log,
         )
 
-    def _before_the_spend(self, client: Artificer) -> None:
-        """Hold the run against its budget."""
+    def _hold_against_budget(self, client: Artificer) -> None:
         header = self._ledger.begun
-        found = estimate_of(client, self._asked.work, header, self._log)
+        found = header.estimate or estimate_of(client, self._asked.work, header, self._log)
         if found is not None:
             hold_against_budget(found, self._asked.policy.max_cost, self._log)
             self._ledger.note(replace(header, estimate=found))
+
+    def _by_chain(self) -> dict[str, Json]:
+        from artificer_provider.operators._chain_run import run_by_chain
+
+        by_chain: RunByChain = run_by_chain
+        return by_chain(asked=self._asked, ledger=self._ledger, landing=self._landing, log=self._log)
 
     def _carry_on(self, run: Run) -> dict[str, Json]:
         while not run.advance():
