@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 #: Bytes of a job's body that any engine takes but one behind a server that cuts at 1 MiB (WIRE §1).
 MAX_JOB_BYTES = 32 * 1024 * 1024
 SMALL_JOB_BYTES = 900_000
+#: What stands around items and phases at most: a name of 200 characters, each escaped, and the fields' names.
+FRAME_BYTES = 2_000
 _SEPARATOR = b"\0"
 #: Never to be changed: a run under way is known by the hash of what this writes.
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
@@ -28,7 +30,11 @@ _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What one job may hold."""
+    """
+    What one job may hold.
+
+    :param bytes: of its body, as it is sent.
+    """
 
     items: int = limits.MAX_ITEMS
     bytes: int = MAX_JOB_BYTES
@@ -87,20 +93,24 @@ def lay_out(source: Source, work: Work, bounds: Bounds) -> Layout:
     """
     Cut a run into shards. Nothing is held but the shards.
 
+    Each line counts as JSON with every character beyond ASCII escaped, which is never less than what is sent.
+
     :raises ConfigurationError: when there are no items, one is none, or one alone is too large for a job.
     """
     tail = _of_work(work)
+    room = _room(bounds, tail)
     shards: list[Shard] = []
     whole = hashlib.sha256()
     first = count = size = place = after = chars = 0
     part = hashlib.sha256()
     for number, read in enumerate(source.read()):
         line = _of_item(read.item)
-        if len(line) > bounds.bytes:
+        if len(line) > room:
             raise ConfigurationError(
-                f"Item {number} takes {len(line):,} bytes; a job of this engine takes {bounds.bytes:,}."
+                f"Item {number} takes {len(line):,} bytes; a job of this engine takes {room:,} besides its "
+                "phases. Shorten it, or split it into several items."
             )
-        if count == bounds.items or size + len(line) > bounds.bytes:
+        if count == bounds.items or size + len(line) > room:
             shards.append(_shard(first, count, place, part, tail))
             first, count, size, place = number, 0, 0, after
             part = hashlib.sha256()
@@ -151,6 +161,17 @@ def gathered(items: Iterable[Item], work: Work) -> Lot:
         wires.append(item.to_wire())
     digest.update(_of_work(work))
     return Lot(wires, digest.hexdigest())
+
+
+def _room(bounds: Bounds, tail: bytes) -> int:
+    """Say how many bytes are left for items."""
+    room = bounds.bytes - len(tail) - FRAME_BYTES
+    if room <= 0:
+        raise ConfigurationError(
+            f"The phases take {len(tail):,} bytes; a job of this engine takes {bounds.bytes:,} in all, and "
+            "no item fits in."
+        )
+    return room
 
 
 def _shard(first: int, count: int, place: int, part: _Digest, tail: bytes) -> Shard:

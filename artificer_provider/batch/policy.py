@@ -33,6 +33,12 @@ class OnUnknownCost(StrEnum):
     IGNORE = "ignore"
 
 
+class Fallback(StrEnum):
+    """What a run does on a deployed engine whose batches reach no model."""
+
+    CHAIN = "chain"  #: has each item answered by calls of its own, over ``orchestration.processText``
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """
@@ -45,6 +51,8 @@ class Policy:
     :param retry_failed: how often items without a good answer are done over, in a job of their own.
     :param max_stalled: seconds without any change after which a job counts as dead.
     :param durable: whether a later try goes on with the jobs of an earlier one.
+    :param canary: whether a deployed engine is asked first if its batches reach a model.
+    :param fallback: what is done when they do not; None fails the task.
     """
 
     timeout: float
@@ -58,6 +66,8 @@ class Policy:
     durable: bool = True
     on_changed_input: OnChangedInput = OnChangedInput.CANCEL_AND_RERUN
     on_cleared_success: OnClearedSuccess = OnClearedSuccess.REUSE
+    canary: bool = True
+    fallback: Fallback | None = None
 
     def allowed_failures(self, items: int) -> int:
         """Say how many of the items may be without a good answer."""
@@ -77,6 +87,8 @@ def read_policy(
     durable: bool,
     on_changed_input: str,
     on_cleared_success: str,
+    canary: bool = True,
+    fallback: str | None = None,
 ) -> Policy:
     """
     Check the terms.
@@ -90,6 +102,10 @@ def read_policy(
     _require(max_cost is None or max_cost > 0, f"max_cost is {max_cost}: it must be more than 0 US dollars.")
     _require(retry_failed >= 0, f"retry_failed is {retry_failed}: it must be 0 or more.")
     check_max_failed(max_failed)
+    _require(
+        canary or fallback is None,
+        f"fallback is {fallback!r} and canary is False: nothing would tell when to. Leave canary out.",
+    )
     return Policy(
         timeout.total_seconds(),
         poll_interval,
@@ -102,6 +118,8 @@ def read_policy(
         durable,
         _member(OnChangedInput, "on_changed_input", on_changed_input),
         _member(OnClearedSuccess, "on_cleared_success", on_cleared_success),
+        canary,
+        None if fallback is None else _member(Fallback, "fallback", fallback),
     )
 
 

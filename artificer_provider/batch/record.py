@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self, cast
 
+from artificer_provider.batch.estimate import Estimate
 from artificer_provider.batch.layout import Shard
 from artificer_provider.batch.plan import as_mapping
 
@@ -31,6 +32,14 @@ class Outcome(StrEnum):
     UNPRICED = "unpriced"  #: the engine does not say what it costs
 
 
+class Canary(StrEnum):
+    """What is known of the small job that goes before the spend."""
+
+    SENT = "sent"  #: it may be there still, on the engine
+    ANSWERED = "answered"
+    APOLOGY = "apology"  #: a batch on this engine reaches no model
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """
@@ -38,7 +47,7 @@ class Header:
 
     :param conn_id: the connection its jobs are made with; a changed run is cancelled through this one.
     :param fingerprint: of all that would be billed.
-    :param shards: how many there are. The layout never changes within a run.
+    :param shards: how many there are. The layout never changes once a job is there; 0 while it does.
     :param since: when its first job was made, in seconds since the epoch; None before.
     :param rounds: how often what has no good answer may be done over beyond what the task asks for: once more
         for each time that somebody cleared it, or that a job was given up for dead.
@@ -47,6 +56,9 @@ class Header:
     :param outcome: how it ended, where it did.
     :param max_tries: of the task instance when it ended. Airflow changes it when somebody clears the task,
         and not for a retry: a try that finds it unchanged follows one that died before Airflow heard of it.
+    :param job_bytes: what the body of a job may have, where the engine refused a larger one.
+    :param estimate: what it will cost, told before it began; None where prices are not known.
+    :param canary: what became of its canary job; None where none was sent.
     """
 
     conn_id: str
@@ -60,6 +72,9 @@ class Header:
     stopping: Outcome | None = None
     outcome: Outcome | None = None
     max_tries: int | None = None
+    job_bytes: int | None = None
+    estimate: Estimate | None = None
+    canary: Canary | None = None
 
     def to_json(self) -> dict[str, Json]:
         """Write it for a store of JSON values."""
@@ -73,6 +88,8 @@ class Header:
             return None
         for end in ("stopping", "outcome"):
             known[end] = Outcome(known[end]) if known.get(end) else None
+        known["canary"] = Canary(known["canary"]) if known.get("canary") else None
+        known["estimate"] = Estimate.from_json(known.get("estimate"))
         return cls(**known)
 
     def was_cleared(self, max_tries: int | None) -> bool:

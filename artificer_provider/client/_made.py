@@ -11,6 +11,7 @@ from artificer_provider.client._line import Line
 from artificer_provider.client._settings import Options, Seconds, address, engine_url, worker_address
 from artificer_provider.client._transport import AsyncPools, Call, Pools
 from artificer_provider.client._worker import Worker
+from artificer_provider.client.dialects.trpc import TrpcDialect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,6 +82,16 @@ class Made(Generic[H, AnyPools]):
         """How the engine speaks, ``rest`` or ``trpc``; None as long as ``auto`` has not asked it."""
         known = self._line.dialect
         return None if known is None else known.name
+
+    @property
+    def trpc_prefix(self) -> str | None:
+        """
+        Where an engine that speaks ``trpc`` has its procedures: at the root (empty), or ``/api/trpc``.
+
+        None when it speaks ``rest``, and as long as ``auto`` has not asked it.
+        """
+        known = self._line.dialect
+        return known.prefix if isinstance(known, TrpcDialect) else None
 
     @property
     def worker(self) -> Worker | None:

@@ -13,6 +13,9 @@ from artificer_provider.operators._formats import read_format
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+#: Characters of a path at most, on any storage.
+_LONGEST_PATH = 4_096
+
 
 def check_work(
     items: object, phases: Sequence[object], options: Mapping[str, object] | None, prompt: str | None
@@ -28,7 +31,9 @@ def check_work(
     if prompt is not None and "{{" not in prompt:  # one with a template in it is read when it is rendered
         Prompt.read(prompt)
     if isinstance(items, list | tuple):
-        _check_listed(items)
+        _check_listed(items, prompt)
+    elif isinstance(items, str):
+        check_path(items)
 
 
 def check_output(output: str, output_format: str) -> None:
@@ -37,7 +42,7 @@ def check_output(output: str, output_format: str) -> None:
 
     :raises ConfigurationError: naming the argument.
     """
-    if not output:
+    if not output.strip():
         raise ConfigurationError("output is empty: name the folder for the rows.")
     read_format(output_format)
 
@@ -54,11 +59,26 @@ def check_bounds(max_items_per_job: int) -> None:
         )
 
 
-def _check_listed(items: Sequence[object]) -> None:
+def check_path(items: str) -> None:
+    """
+    Refuse a text where the path of a file is meant.
+
+    :raises ConfigurationError: then.
+    """
+    if not items.strip():
+        raise ConfigurationError("items is empty: name a file or a folder, or give a list of texts.")
+    if "\n" in items.strip() or len(items) > _LONGEST_PATH:
+        raise ConfigurationError(
+            f"items is one text of {len(items):,} characters, not the path of a file: put it in brackets."
+        )
+
+
+def _check_listed(items: Sequence[object], prompt: str | None) -> None:
     from artificer_provider.batch.sources import Listed
 
     refuse_one_value(items, "items")
-    for index, read in enumerate(Listed(items).read()):
+    template = None if prompt is None or "{{" in prompt else Prompt.read(prompt)
+    for index, read in enumerate(Listed(items, template).read()):
         checked_item(read.item, f"items[{index}]")
     if not items:
         raise ConfigurationError("There are no items: a batch job needs at least one.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from artificer_provider.batch.plan import refuse_one_value
 from artificer_provider.batch.sources import Columns, Csv, JsonLines, Listed, Parquet, TextFiles
 from artificer_provider.client.errors import ConfigurationError
+from artificer_provider.operators._arguments import check_path
 from artificer_provider.operators._landing import WRONG_PLACE
 
 if TYPE_CHECKING:
@@ -39,13 +40,17 @@ def source_of(items: Items, columns: Columns) -> Source:
 def _of_path(path: str, columns: Columns) -> Source:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    place = ObjectStoragePath(path)
+    check_path(path)  # once more: it may have been rendered
     try:
+        place = ObjectStoragePath(path)
         if place.is_dir():
             return TextFiles(_files_in(place), columns.prompt)
         place.stat()
-    except WRONG_PLACE as error:
-        raise ConfigurationError(f"The items cannot be read from {path}: {error}.") from error
+    except (*WRONG_PLACE, ValueError) as error:
+        raise ConfigurationError(
+            f"The items cannot be read from {path}: {error}. Is it a path? A text stands in brackets, and "
+            "what another task returned is its XComArg (items=that_task.output)."
+        ) from error
     opened = partial(_opened, place)
     if place.name.endswith(_LINES):
         return JsonLines(opened, path, columns)

@@ -19,8 +19,15 @@ if TYPE_CHECKING:
 
     from artificer_provider.batch.plan import Json
 
-#: What waiting does not mend; any other error of a storage may pass.
-WRONG_PLACE = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
+#: What waiting does not mend, a storage whose library is not installed among it; any other error may pass.
+WRONG_PLACE = (
+    FileNotFoundError,
+    FileExistsError,
+    IsADirectoryError,
+    NotADirectoryError,
+    PermissionError,
+    ImportError,
+)
 
 MANIFEST = "manifest.json"
 _ASIDE = ".part"
@@ -42,6 +49,7 @@ class Manifest:
     :param counts: rows by what became of them.
     :param cost: US dollars; None where the engine does not say of every row.
     :param rounds: how often what had no good answer may have been done over beyond what the task asks for.
+    :param estimate: what it would cost, told before it began: ``least`` and ``likely``, in US dollars.
     """
 
     run: str
@@ -55,6 +63,7 @@ class Manifest:
     tokens: int | None
     models: list[str]
     rounds: int = 0
+    estimate: dict[str, Json] | None = None
 
     def to_json(self) -> dict[str, Json]:
         """Write it as plain values."""
@@ -100,6 +109,24 @@ def _taken(value: str) -> int:
 
 def _size(value: Json) -> int:
     return len(json.dumps(value))
+
+
+def folder_at(output: str) -> ObjectStoragePath:
+    """
+    Find the folder for rows and manifest.
+
+    :raises ConfigurationError: when it names none, or is on a storage that Airflow does not know.
+    """
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    if not output.strip():  # rendered to nothing, which would be the working directory
+        raise ConfigurationError("output is empty: name the folder for the rows.")
+    try:
+        return ObjectStoragePath(output)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"The output {output} cannot be used, nothing was started ({error})."
+        ) from error
 
 
 class Landing:
@@ -163,10 +190,11 @@ class Landing:
         """Read the manifest of this run that an earlier try wrote; None where there is none."""
         try:
             said = json.loads((self._folder / MANIFEST).read_text(encoding="utf-8"))
-            known = {name: said[name] for name in Manifest.__dataclass_fields__}
-        except (OSError, ValueError, KeyError, TypeError):
+            known = {name: said[name] for name in Manifest.__dataclass_fields__ if name in said}
+            found = Manifest(**known)
+        except (OSError, ValueError, TypeError):
             return None
-        return Manifest(**known) if known["run"] == self.run else None
+        return found if found.run == self.run else None
 
     def write_manifest(self, manifest: Manifest) -> str:
         """Write the manifest, last of all, and clear away what killed tries left; return where it is."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from artificer_provider.batch.identity import JobKey, RunKey
 from artificer_provider.batch.record import (
     HEADER,
+    Canary,
     Header,
     ShardRecord,
     from_first_release,
@@ -44,11 +45,24 @@ class Ledger:
 
         :param generation: of its jobs: beyond those of a run of this task that was given up.
         """
-        self.shards = [ShardRecord(shard, generation) for shard in layout.shards]
         # The header last: where it stands, all shards do.
-        for number in range(len(self.shards)):
-            self._write_shard(number)
-        self.note(Header(conn_id, layout.fingerprint, len(layout.shards), layout.items, layout.chars))
+        self._write_shards(layout, generation)
+        # A canary job that may be there still is cleared away, also where the run begins anew.
+        left = Canary.SENT if self.header is not None and self.header.canary is Canary.SENT else None
+        shards, items = len(layout.shards), layout.items
+        self.note(Header(conn_id, layout.fingerprint, shards, items, layout.chars, canary=left))
+
+    def lay_out_anew(self, header: Header, layout: Layout) -> None:
+        """
+        Write down another layout of a run that has no job yet.
+
+        :param header: what holds for the run from now on, but for the number of shards.
+        """
+        generation = self.next_generation
+        # A try that dies among the shards leaves no mixture: without a number of shards none of them counts.
+        self.note(replace(header, shards=0))
+        self._write_shards(layout, generation)
+        self.note(replace(header, shards=len(layout.shards)))
 
     def note(self, header: Header) -> None:
         """Write down what holds for the whole run."""
@@ -70,6 +84,18 @@ class Ledger:
         return JobKey(
             self.run, fingerprint, record.generation, record.round, number, max(1, len(self.shards))
         )
+
+    @property
+    def begun(self) -> Header:
+        """What holds for the whole run, which has begun."""
+        if self.header is None:
+            raise RuntimeError("the run has not begun")
+        return self.header
+
+    @property
+    def has_jobs(self) -> bool:
+        """Whether a job of the run is there, as far as it is known here."""
+        return any(record.jobs for record in self.shards)
 
     @property
     def next_generation(self) -> int:
@@ -94,5 +120,7 @@ class Ledger:
         self.shards = [record for record in found if record is not None]
         self.header = header
 
-    def _write_shard(self, number: int) -> None:
-        self._store.set(shard_key(number), self.shards[number].to_json())
+    def _write_shards(self, layout: Layout, generation: int) -> None:
+        self.shards = [ShardRecord(shard, generation) for shard in layout.shards]
+        for number, record in enumerate(self.shards):
+            self._store.set(shard_key(number), record.to_json())

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from artificer_provider.batch.layout import Bounds, lay_out, lot_of
 from artificer_provider.batch.record import Outcome
 from artificer_provider.batch.watch import Fleet, Progress, Reason, Wake
-from artificer_provider.client import limits
 from artificer_provider.client.errors import ArtificerError, ConfigurationError
 from artificer_provider.hooks.artificer import ArtificerHook
+from artificer_provider.operators._canary import batches_reach_a_model
+from artificer_provider.operators._cutting import bounds_of
 from artificer_provider.operators._errors import told_to_airflow
 from artificer_provider.operators._kill import Kill
+from artificer_provider.operators._prices import estimate_of, hold_against_budget
 from artificer_provider.operators._run import Run
 from artificer_provider.operators._submit import Submission
 
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
     from artificer_provider.batch.plan import Json, Work
     from artificer_provider.batch.sources import Source
+    from artificer_provider.client import Artificer
     from artificer_provider.operators._landing import Landing, Manifest
     from artificer_provider.operators._ledger import Ledger
     from artificer_provider.operators._run import Asked
@@ -45,11 +49,13 @@ def create_and_start(
     :raises ArtificerError: when the engine cannot be asked, or refuses.
     """
     with hook.get_conn() as client:
-        layout = lay_out(source, work, Bounds())
+        bounds = bounds_of(client, Bounds())
+        layout = lay_out(source, work, bounds)
         if len(layout.shards) > 1:
             raise ConfigurationError(
-                f"There are {layout.items:,} items, which is more than one job takes (at most "
-                f"{limits.MAX_ITEMS:,}): ArtificerRunBatchOperator makes several."
+                f"There are {layout.items:,} items of {layout.chars:,} characters, which is more than one "
+                f"job takes (at most {bounds.items:,} items and {bounds.bytes:,} bytes): "
+                "ArtificerRunBatchOperator makes several."
             )
         if ledger.header is None or ledger.header.fingerprint != layout.fingerprint:
             ledger.open(hook.artificer_conn_id, layout, ledger.next_generation)
@@ -63,6 +69,14 @@ def create_and_start(
             log=log,
         ).bring_to_run()
         return str(ledger.shards[0].job_id)
+
+
+class RunByChain(Protocol):
+    """Runs the items of a task by calls of their own, lands their rows and concludes as a batch does."""
+
+    def __call__(self, *, asked: Asked, ledger: Ledger, landing: Landing, log: Logger) -> dict[str, Json]:
+        """Return the manifest, in short; raise as :meth:`Leg.begin` does."""
+        ...
 
 
 class Leg:
@@ -107,6 +121,10 @@ class Leg:
             self._landing.prepare()
             with told_to_airflow(run.kept, self._permanent):
                 run.begin()
+                if not self._ledger.has_jobs:
+                    self._hold_against_budget(run.client)
+                    if not batches_reach_a_model(run.client, self._asked, self._ledger, self._log):
+                        return self._by_chain()
                 return self._carry_on(run)
 
     def go_on(self, wake: Wake) -> dict[str, Json]:
@@ -154,6 +172,19 @@ class Leg:
             )
             self.kill = Kill(run, settings, self._task)
             yield run
+
+    def _hold_against_budget(self, client: Artificer) -> None:
+        header = self._ledger.begun
+        found = header.estimate or estimate_of(client, self._asked.work, header, self._log)
+        if found is not None:
+            hold_against_budget(found, self._asked.policy.max_cost, self._log)
+            self._ledger.note(replace(header, estimate=found))
+
+    def _by_chain(self) -> dict[str, Json]:
+        from artificer_provider.operators._chain_run import run_by_chain
+
+        by_chain: RunByChain = run_by_chain
+        return by_chain(asked=self._asked, ledger=self._ledger, landing=self._landing, log=self._log)
 
     def _carry_on(self, run: Run) -> dict[str, Json]:
         while not run.advance():

@@ -44,6 +44,7 @@ def manifest_of(
         tokens=_whole(_total([one.tokens for one in landed])),
         models=sorted({model for one in landed for model in one.models}),
         rounds=header.rounds,
+        estimate=None if header.estimate is None else header.estimate.to_json(),
     )
 
 

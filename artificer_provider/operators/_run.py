@@ -7,13 +7,20 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from artificer_provider.batch.layout import gathered, lay_out, lot_of
+from artificer_provider.batch.layout import gathered, lot_of
 from artificer_provider.batch.policy import OnChangedInput, OnClearedSuccess, OnUnknownCost
 from artificer_provider.batch.record import Outcome
 from artificer_provider.batch.results import Tally, merged, to_do_over
 from artificer_provider.batch.watch import Reason, Terms
-from artificer_provider.client.errors import ConfigurationError, ConflictError, JobFailedError, NotFoundError
+from artificer_provider.client.errors import (
+    ConfigurationError,
+    ConflictError,
+    InvalidRequestError,
+    JobFailedError,
+    NotFoundError,
+)
 from artificer_provider.client.states import JobStatus
+from artificer_provider.operators._cutting import cut, cut_smaller
 from artificer_provider.operators._result import landed_as, manifest_of
 from artificer_provider.operators._submit import Submission
 
@@ -89,9 +96,7 @@ class Run:
     @property
     def header(self) -> Header:
         """What holds for the whole run, which has begun."""
-        if self._ledger.header is None:
-            raise RuntimeError("the run has not begun")
-        return self._ledger.header
+        return self._ledger.begun
 
     def _hold(self) -> None:
         """Make sure that the run is this try's: what a superseded one moved would take newer rows away."""
@@ -115,7 +120,7 @@ class Run:
 
         :raises ArtificerError: when the input cannot be read, or changed and must not.
         """
-        layout = lay_out(self._asked.source, self._asked.work, self._asked.bounds)
+        layout = cut(self.client, self._asked, self._ledger.header)
         if self._ledger.header is None:
             self._ledger.open(self._asked.conn_id, layout)
             self._recall()
@@ -145,6 +150,9 @@ class Run:
     def _go_on(self, layout: Layout) -> None:
         """Take up what earlier tries left: a run that had ended was cleared by somebody, or its try died."""
         header = self.header
+        if not header.shards:  # a try died that cut it smaller: it had made no job
+            self._ledger.lay_out_anew(header, layout)
+            return
         if header.outcome is None:
             return
         was_cleared = header.was_cleared(self._ledger.max_tries)
@@ -174,8 +182,7 @@ class Run:
     def resume(self) -> None:
         """Go on in the same try, after a deferral."""
         if self._ledger.header is None:  # Airflow keeps nothing for us below 3.3
-            layout = lay_out(self._asked.source, self._asked.work, self._asked.bounds)
-            self._ledger.open(self._asked.conn_id, layout)
+            self._ledger.open(self._asked.conn_id, cut(self.client, self._asked))
         self._told.update(job for record in self._ledger.shards for job in record.jobs)
 
     def advance(self) -> bool:
@@ -201,8 +208,11 @@ class Run:
             slots = self._policy.max_parallel_jobs - len(running)
             if slots <= 0 or not waiting:
                 return False
-            for number in waiting[:slots]:
-                self._start(number)
+            try:
+                for number in waiting[:slots]:
+                    self._start(number)
+            except InvalidRequestError as refused:
+                cut_smaller(refused, self.client, self._asked, self._ledger, self.log)
 
     def terms(self) -> Terms:
         """Say what the jobs that run are watched for."""

@@ -168,7 +168,7 @@ class ArtificerRunBatchOperator(_BatchOperator):
     :param metadata_columns: the columns that come back with the rows; all others unless given.
     :param prompt: what each text is put into: ``Translate to {language}: {text}``.
     :param max_cost: US dollars; when it is passed the jobs are cancelled, what is done is landed, and the
-        task fails.
+        task fails. A run that would cost more for what is read alone fails before anything is spent.
     :param on_unknown_cost: what a run with ``max_cost`` does on an engine that does not say what it costs:
         ``fail``, or ``ignore`` and spend without a limit.
     :param max_failed: how many items may be without a good answer: a count, or a share from 0.0 to 1.0.
@@ -184,6 +184,11 @@ class ArtificerRunBatchOperator(_BatchOperator):
     :param on_changed_input: what a later try does that finds another input: ``cancel_and_rerun`` or ``fail``.
     :param on_cleared_success: what a cleared task does that had succeeded: ``reuse`` lands the same rows for
         nothing, ``rerun`` pays again.
+    :param canary: whether a deployed engine (``trpc``) first gets a job of one item and one phase, whose cost
+        is not the run's, once per connection and engine version. When its answer is the engine's apology, as
+        of stock engines, the task fails before anything is spent. ``False`` skips it.
+    :param fallback: what is done in place of that failure: ``chain`` has each item answered by calls of its
+        own, over ``orchestration.processText``.
     :param deferrable: wait in the triggerer, without a worker slot.
     :param poll_interval: seconds between two looks at the jobs.
     :param job_name: what people know the jobs by; an identifying mark is put behind it.
@@ -208,6 +213,8 @@ class ArtificerRunBatchOperator(_BatchOperator):
         durable: bool = True,
         on_changed_input: str = "cancel_and_rerun",
         on_cleared_success: str = "reuse",
+        canary: bool = True,
+        fallback: str | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poll_interval: float = DEFAULT_POLL_INTERVAL,
         **kwargs: Any,  # noqa: ANN401 - BaseOperator's
@@ -235,6 +242,8 @@ class ArtificerRunBatchOperator(_BatchOperator):
             durable=durable,
             on_changed_input=on_changed_input,
             on_cleared_success=on_cleared_success,
+            canary=canary,
+            fallback=fallback,
         )
 
     def execute(self, context: Context) -> dict[str, Json]:
@@ -284,12 +293,10 @@ class ArtificerRunBatchOperator(_BatchOperator):
             self._under_way.kill.handle()
 
     def _leg(self, context: Context) -> Leg:
-        from airflow.providers.common.compat.sdk import ObjectStoragePath
-
         from artificer_provider.batch.layout import Bounds
         from artificer_provider.operators._errors import permanent_under
         from artificer_provider.operators._formats import read_format
-        from artificer_provider.operators._landing import Landing
+        from artificer_provider.operators._landing import Landing, folder_at
         from artificer_provider.operators._leg import Leg, look_on
         from artificer_provider.operators._run import Asked
 
@@ -301,7 +308,7 @@ class ArtificerRunBatchOperator(_BatchOperator):
             conn_id=self.artificer_conn_id,
             bounds=Bounds(items=self.max_items_per_job),
         )
-        folder, form = ObjectStoragePath(self.output_path), read_format(self.output_format)
+        folder, form = folder_at(self.output_path), read_format(self.output_format)
         self._under_way = Leg(
             asked=asked,
             ledger=self.ledger(context),

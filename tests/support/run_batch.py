@@ -34,6 +34,7 @@ def operator(folder: Path, **changes: Any) -> ArtificerRunBatchOperator:
         "output": str(folder / "rows"),
         "poll_interval": 0.05,
         "deferrable": False,
+        "canary": False,
     }
     return ArtificerRunBatchOperator(**{**arguments, **changes})
 

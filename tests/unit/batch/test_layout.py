@@ -9,13 +9,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from artificer_provider.batch.layout import Bounds, Shard, gathered, lay_out, lot_of
+from artificer_provider.batch.layout import FRAME_BYTES, Bounds, Shard, gathered, lay_out, lot_of
 from artificer_provider.batch.plan import Item, Options, Phase, Work
 from artificer_provider.batch.sources import Listed
 from artificer_provider.client.errors import ConfigurationError
 
 WORK = Work((Phase("p", task_type="qa"),), Options(concurrency=2))
 TEXTS = [f"text {number}" for number in range(25)]
+#: What a body holds besides its items, and what it could.
+AROUND = FRAME_BYTES + len('{"name":"p","task_type":"qa"}') + 1 + len('{"concurrency":2}') + 1
 
 
 def shards(texts: list[object], **bounds: int) -> list[tuple[int, int]]:
@@ -30,12 +32,21 @@ def test_a_run_is_cut_by_the_number_of_its_items() -> None:
 
 def test_and_by_their_bytes() -> None:
     line = len(json.dumps({"input": "x" * 100}, separators=(",", ":"))) + 1
-    assert shards(["x" * 100] * 5, bytes=2 * line) == [(0, 2), (2, 2), (4, 1)]
+    assert shards(["x" * 100] * 5, bytes=AROUND + 2 * line) == [(0, 2), (2, 2), (4, 1)]
 
 
 def test_an_item_that_fits_into_no_job_is_named() -> None:
-    with pytest.raises(ConfigurationError, match="Item 1 takes 513 bytes; a job of this engine takes 300"):
-        shards(["x", "x" * 500], bytes=300)
+    with pytest.raises(
+        ConfigurationError, match="Item 1 takes 513 bytes; a job of this engine takes 300 besides"
+    ):
+        shards(["x", "x" * 500], bytes=AROUND + 300)
+
+
+def test_phases_that_leave_no_room_for_an_item_are_told() -> None:
+    with pytest.raises(
+        ConfigurationError, match="The phases take 48 bytes; a job of this engine takes 2,000"
+    ):
+        shards(["x"], bytes=2_000)
 
 
 def test_a_run_without_items_is_none() -> None:

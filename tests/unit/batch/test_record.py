@@ -3,8 +3,9 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+from artificer_provider.batch.estimate import Estimate
 from artificer_provider.batch.layout import Shard
-from artificer_provider.batch.record import Header, Landed, Outcome, ShardRecord, from_first_release
+from artificer_provider.batch.record import Canary, Header, Landed, Outcome, ShardRecord, from_first_release
 
 HEADER = Header("artificer_default", "print", shards=2, items=15, chars=99, since=1.5, rounds=1)
 LANDED = Landed("rows", {"succeeded": 2, "failed": 1}, 0.5, 7, ["m"], ["item 2: no"])
@@ -21,6 +22,8 @@ def test_a_record_outlives_the_release_that_wrote_it() -> None:
     landed = replace(RECORD, landed=LANDED, earlier=("j0",), spent=None)
     assert Header.from_json(stored(HEADER)) == HEADER
     assert Header.from_json(stored(ended)) == ended
+    asked = replace(HEADER, estimate=Estimate(0.5, 2.5), canary=Canary.SENT, job_bytes=450_000)
+    assert Header.from_json(stored(asked)) == asked
     assert ShardRecord.from_json(stored(RECORD)) == RECORD
     assert ShardRecord.from_json(stored(landed)) == landed
     assert Header.from_json(None) is None

@@ -205,3 +205,20 @@ def test_asking_is_part_of_the_deadline(server: ScriptedServer) -> None:
         pytest.raises(ArtificerTimeoutError),
     ):
         client.batch.get("j1")
+
+
+@pytest.mark.parametrize(
+    ("engine", "prefix"),
+    [(EMBEDDED, None), (STANDALONE, ""), (NEXT, "/api/trpc")],
+    ids=["embedded", "standalone", "next"],
+)
+def test_where_the_procedures_are_is_known_once_the_engine_was_asked(
+    server: ScriptedServer, engine: Callable[[Asked], Reply], prefix: str | None
+) -> None:
+    server.otherwise = engine
+    with Artificer(base_url=server.url) as client:
+        assert client.trpc_prefix is None
+        client.batch.get("j1")
+        assert client.trpc_prefix == prefix
+    with Artificer(base_url=f"{server.url}/api/trpc", dialect="trpc") as told:
+        assert told.trpc_prefix == "/api/trpc"
