@@ -99,6 +99,7 @@ class BatchJob(Reply):
     A job as it stands. What an engine does not say is None, never invented.
 
     :param in_doubt: how many calls were under way when the engine died, and may have been billed for nothing.
+    :param estimated_time_remaining: milliseconds, as a deployed engine guesses for a job that runs.
     :param revision: a number that grows with every change of any job.
     """
 
@@ -118,7 +119,21 @@ class BatchJob(Reply):
     completed_at: Instant | None = None
     updated_at: Instant | None = None
     error: str | None = None
+    estimated_time_remaining: float | None = None
     revision: int | None = None
+
+
+class JobPage(Reply):
+    """
+    A page of a list of jobs, newest first.
+
+    :param total: how many jobs are on all pages; None where the engine does not say.
+    :param next_cursor: from where on their changes are told; None on a deployed engine, which tells none.
+    """
+
+    jobs: Annotated[list[BatchJob], NULL_IS_EMPTY_LIST] = Field(default_factory=list[BatchJob])
+    total: int | None = None
+    next_cursor: str | None = None
 
 
 class ItemError(Reply):
