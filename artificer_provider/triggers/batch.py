@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Self
 
-from artificer_provider.batch.watch import Fleet, Progress, Terms, Wake
+from artificer_provider.batch.watch import MAX_UNREACHABLE, Terms
 from artificer_provider.client.errors import ArtificerError
 from artificer_provider.hooks.artificer import ArtificerHook
 from artificer_provider.triggers._airflow import BaseTrigger, TriggerEvent, task_state
+from artificer_provider.triggers._poller import watching
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
-    from artificer_provider.client import AsyncArtificer
+    from artificer_provider.batch.watch import Wake
 
 #: States in which somebody ended the task. In any other, the next try goes on with the job.
 _ENDED_BY_USER = frozenset({"failed", "success", "skipped", "removed"})
@@ -42,6 +42,7 @@ class ArtificerBatchTrigger(BaseTrigger):
     :param more: whether something waits for a slot: then it wakes when half of them are free.
     :param cost_left: US dollars that the jobs may cost; None for any.
     :param needs_prices: whether an engine that does not say what they cost ends the watch.
+    :param max_unreachable: seconds that the engine may be out of reach.
     :param version: of these arguments, for a trigger that an older release wrote.
     """
 
@@ -58,12 +59,15 @@ class ArtificerBatchTrigger(BaseTrigger):
         more: bool = False,
         cost_left: float | None = None,
         needs_prices: bool = True,
+        max_unreachable: float = MAX_UNREACHABLE,
         version: int = 1,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # Airflow's base has no types
         self.artificer_conn_id = artificer_conn_id
         self.job_ids = [*job_ids] if job_id is None else [job_id]
-        self.terms = Terms(poll_interval, deadline, max_stalled, slots, more, cost_left, needs_prices)
+        self.terms = Terms(
+            poll_interval, deadline, max_stalled, slots, more, cost_left, needs_prices, max_unreachable
+        )
         self.version = version
         self._fired = False
 
@@ -84,7 +88,7 @@ class ArtificerBatchTrigger(BaseTrigger):
                 "artificer_conn_id": self.artificer_conn_id,
                 "job_ids": self.job_ids,
                 **asdict(self.terms),
-                "version": 2,
+                "version": 3,
             },
         )
 
@@ -127,26 +131,9 @@ class ArtificerBatchTrigger(BaseTrigger):
 
     async def _watch(self) -> Wake:
         self.log.info("Watching job %s.", ", ".join(self.job_ids))
-        fleet = Fleet(self.job_ids, self.terms)
-        progress = {job_id: Progress() for job_id in self.job_ids}
-        client = await ArtificerHook(self.artificer_conn_id).get_async_conn()
-        async with client:
-            await asyncio.sleep(fleet.first_wait(time.time()))
+        async with watching(self.artificer_conn_id, self.job_ids, self.terms) as watcher:
             while True:
-                for job_id in fleet.open:
-                    await self._look(client, fleet, job_id, progress[job_id])
-                decision = fleet.decide(time.time())
-                if isinstance(decision, Wake):
-                    return decision
-                await asyncio.sleep(decision)
-
-    async def _look(self, client: AsyncArtificer, fleet: Fleet, job_id: str, progress: Progress) -> None:
-        try:
-            job = await client.batch.get(job_id)
-        except ArtificerError as error:
-            self.log.warning("%s", error.message)
-            fleet.on_error(job_id, error, time.time())
-            return
-        if line := progress.line(job):
-            self.log.info("Job %s is %s", job_id, line)
-        fleet.on_job(job_id, job, time.time())
+                for level, line in await watcher.news():
+                    self.log.log(level, "%s", line)
+                if watcher.wake is not None:
+                    return watcher.wake
