@@ -202,7 +202,7 @@ class Sight:
         expected = {job_id for job_id, place in places.items() if _is_above(place, pages)}
         found, is_end = yield from self._read(listed(0, pages) + self._count(cost - len(places) / MAX_PAGE))
         in_vain = 0
-        while not is_end and in_vain < len(missing := expected - found) > 1:
+        while not is_end and in_vain < len(missing := set(filter(self._is_watched, expected - found))) > 1:
             more = min(SEEK_PAGES, -(-len(missing) // MAX_PAGE))
             if most is not None and self.calls + more > most // 2:
                 break

@@ -346,7 +346,7 @@ class Fleet:
         if (over := self._over_budget()) is not None:
             return over
         if len(self._over) == len(self._watches) or self._enough(len(self._over), now):
-            return next(iter(self._over.values()))
+            return next(self._over[job_id] for job_id in self._watches if job_id in self._over)
         still = [self._watches[job_id] for job_id in self.open]
         if (wake := next(filter(None, (watch.verdict(now, looked_at) for watch in still)), None)) is not None:
             return wake

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from artificer_provider.batch.sweep import Ask, Singles
     from artificer_provider.batch.watch import Terms
     from artificer_provider.client import AsyncArtificer
-    from artificer_provider.client.models.batch import BatchJob, JobChanges, JobPage
+    from artificer_provider.client.models.batch import BatchJob, JobChanges, JobPage, JobStanding
 
 #: The part of the time until a trigger may fire in which others that begin are waited for.
 GATHERING = 0.6
@@ -249,7 +249,7 @@ class Poller:
             self._consider(watcher, now)
         return {job_id} if passes(error) else set()
 
-    def _tell(self, jobs: Iterable[BatchJob]) -> None:
+    def _tell(self, jobs: Iterable[BatchJob | JobStanding]) -> None:
         now = time.time()
         for job in jobs:
             watchers = self._watchers.get(job.id)
