@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 OPEN = (JobStatus.RUNNING, JobStatus.PENDING, JobStatus.PAUSED)
 #: Seconds between two looks at least, though a job is about to end.
 SOONEST = 1.0
+#: The part of the budget that looks are planned to take; the rest is for what they turn out to need beyond.
+SHARE = 0.9
 #: So many calls more than the jobs would fill pages make it worth to count what lists by status would take.
 WORTH_A_COUNT = 6
 #: After so many looks what the lists by status hold is counted anew.
@@ -200,7 +202,8 @@ class Sight:
     ) -> Generator[Ask, Any, set[str]]:
         """Read the list down to a depth, and deeper while that can be cheaper than to ask by id."""
         expected = {job_id for job_id, place in places.items() if _is_above(place, pages)}
-        found, is_end = yield from self._read(listed(0, pages) + self._count(cost - len(places) / MAX_PAGE))
+        excess = cost - len(places) / MAX_PAGE - self._leavers
+        found, is_end = yield from self._read(listed(0, pages) + self._count(excess))
         in_vain = 0
         while not is_end and in_vain < len(missing := set(filter(self._is_watched, expected - found))) > 1:
             more = min(SEEK_PAGES, -(-len(missing) // MAX_PAGE))
@@ -317,4 +320,4 @@ def interval(poll: float, calls: int, most: int | None, ends_in: float | None) -
     wished = jittered(poll)
     if ends_in is not None:
         wished = min(wished, max(SOONEST, ends_in))
-    return wished if most is None else max(wished, 60.0 * calls / most)
+    return wished if most is None else max(wished, 60.0 * calls / (SHARE * most))
