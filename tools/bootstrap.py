@@ -70,6 +70,7 @@ BENCHMARKS = (
     "tests/benchmarks/bench_search.py",
     "tests/benchmarks/bench_chat.py",
     "tests/benchmarks/bench_memory.py",
+    "tests/benchmarks/bench_waiting.py",
 )
 
 LOCK = (

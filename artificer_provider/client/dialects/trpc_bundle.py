@@ -57,14 +57,15 @@ class TrpcBundle(Generic[T]):
         """
         first = self.requests[0]
         try:
-            said = json.loads(reply.content)
+            said: object = json.loads(reply.content)
         except (ValueError, RecursionError):
             said = None
-        if not isinstance(said, list) or len(cast("list[object]", said)) != len(self.requests):
+        answers = cast("list[object]", said) if isinstance(said, list) else []
+        if len(answers) != len(self.requests):
             if reply.status >= HTTPStatus.MULTIPLE_CHOICES:
                 raise trpc.TrpcDialect(self.prefix).refusal(first, reply, now)
             raise not_of_this_api(first, reply, "", f"no list of {len(self.requests)} tRPC answers")
-        for request, one in zip(self.requests, cast("list[Any]", said), strict=True):
+        for request, one in zip(self.requests, answers, strict=True):
             yield self._one(request, reply, one, now)
 
     def _one(self, request: Request[T], reply: WireReply, said: object, now: datetime) -> T | StatusError:

@@ -61,8 +61,8 @@ FIRST_LOOK = 0.5
 #: How much of a name an error tells.
 TOLD_NAME_CHARS = 60
 DEFAULT_POLL_INTERVAL = 5.0
-#: Pages in one request: of more, an event loop would read for too long in one go.
-PAGES_TOGETHER = 10
+#: Pages in one request: of more, an event loop would read for too long in one go, and keep too much.
+PAGES_TOGETHER = 5
 
 # What the type checkers cannot call a `type`: a job, or nothing.
 _MAYBE_JOB: Any = BatchJob | None
@@ -255,11 +255,15 @@ def _page(jobs: object, headers: Mapping[str, str]) -> dict[str, object]:
 
 
 def list_pages(pages: Sequence[tuple[JobStatus | None, int]]) -> Flow[list[JobPage | StatusError]]:
-    return (yield Together([page_of(status, offset) for status, offset in pages], PAGES_TOGETHER))
+    found: list[JobPage | StatusError] = yield Together(
+        [page_of(status, offset) for status, offset in pages], PAGES_TOGETHER
+    )
+    return found
 
 
 def look_up_many(job_ids: Sequence[str]) -> Flow[list[BatchJob | StatusError]]:
-    return (yield Together([look_up(job_id) for job_id in job_ids]))
+    found: list[BatchJob | StatusError] = yield Together([look_up(job_id) for job_id in job_ids])
+    return found
 
 
 def find(name: str) -> Flow[Jobs]:

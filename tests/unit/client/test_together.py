@@ -118,7 +118,12 @@ def test_each_counts_against_the_budget(
     server: ScriptedServer, deployed: Artificer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claimed = []
-    monkeypatch.setattr(Budget, "wait", lambda _: float(claimed.append(1) or 0))
+
+    def wait(_: Budget) -> float:
+        claimed.append(1)
+        return 0.0
+
+    monkeypatch.setattr(Budget, "wait", wait)
     server.will_answer(several(*[standing("RUNNING")] * 7))
     deployed.batch.get_many(["j1"] * 7)
     assert len(claimed) == 7
