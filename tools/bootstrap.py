@@ -81,6 +81,7 @@ BENCHMARKS = (
     "tests/benchmarks/bench_chat.py",
     "tests/benchmarks/bench_memory.py",
     "tests/benchmarks/bench_run.py",
+    "tests/benchmarks/bench_waiting.py",
 )
 
 LOCK = (

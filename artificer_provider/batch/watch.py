@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, Self
 
+from artificer_provider.batch.outage import Outage, jittered, passes
 from artificer_provider.batch.plan import as_mapping
 from artificer_provider.batch.until import ANY_TERMINAL, Verdict, read_until
 from artificer_provider.client.errors import NotFoundError
 from artificer_provider.client.states import JobStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from artificer_provider.batch.plan import Json
     from artificer_provider.client.errors import ArtificerError
 
 #: Airflow can mark a task failed whose trigger fires right after the deferral (apache/airflow#66374).
 FIRST_LOOK = 5.0
-#: How long an engine may be out of reach before a watch ends (seconds).
+#: How long an engine may be out of reach before a watch ends (seconds), unless the terms say otherwise.
 MAX_UNREACHABLE = 3600.0
-MAX_BACK_OFF = 60.0
 #: How long a job that ended may wait for a worker while others of its run go on (seconds).
 MAX_UNATTENDED = 60.0
 
@@ -123,7 +122,25 @@ class Watch:
     :param deadline: seconds since the epoch after which the watch ends; None for never.
     :param max_stalled: seconds that a job may run without any change; None for any number.
     :param until: what is waited for, as :func:`~artificer_provider.batch.until.read_until` reads it.
+    :param max_unreachable: seconds that looks at it may fail.
     """
+
+    __slots__ = (
+        "_end",
+        "_failing_since",
+        "_message",
+        "_place",
+        "_seen",
+        "_seen_since",
+        "_warned",
+        "deadline",
+        "job_id",
+        "max_stalled",
+        "max_unreachable",
+        "poll_interval",
+        "status",
+        "until",
+    )
 
     def __init__(
         self,
@@ -133,69 +150,106 @@ class Watch:
         deadline: float | None,
         max_stalled: float | None = None,
         until: str = ANY_TERMINAL,
+        max_unreachable: float = MAX_UNREACHABLE,
     ) -> None:
         self.job_id = job_id
         self.poll_interval = poll_interval
         self.deadline = deadline
         self.max_stalled = max_stalled
         self.until = read_until(until)
+        self.max_unreachable = max_unreachable
+        self.status: JobStatus | None = None
         self._seen: tuple[object, ...] | None = None
         self._seen_since = 0.0
-        self._status: JobStatus | None = None
-        self._unreachable_since: float | None = None
-        self._failures = 0
-
-    def first_wait(self, now: float) -> float:
-        """Say how long to wait before the first look of a trigger."""
-        return self._cut(FIRST_LOOK, now)
+        self._end: Wake | None = None
+        self._place = ""
+        self._warned = False
+        self._failing_since: float | None = None
+        self._message = ""
 
     def on_job(self, job: Job, now: float) -> float | Wake:
         """Decide after a look that showed the job."""
-        self._unreachable_since, self._failures = None, 0
-        self._status = job.status
+        self._failing_since = None
+        if not self.has_seen(job):
+            self._seen, self._seen_since, self._warned = _standing(job), now, False
+            self._place = f"{job.completed_items + job.failed_items} of {job.total_items} items"
+        self.status = job.status
+        self._end = self._ended(job)
+        return self.verdict(now, now) or self._cut(jittered(self.poll_interval), now)
+
+    def on_error(self, error: ArtificerError, now: float) -> float | Wake:
+        """Decide after a look that failed. What may pass by itself never ends a watch before its time."""
+        if isinstance(error, NotFoundError):
+            return Wake(Reason.GONE, self.job_id, self.status, error.message)
+        if not passes(error):
+            return Wake(Reason.REFUSED, self.job_id, self.status, error.message)
+        if self._failing_since is None:
+            self._failing_since = now
+        self._message = error.message
+        return self.verdict(now, now) or self._cut(self.poll_interval, now)
+
+    def has_seen(self, job: Job) -> bool:
+        """Tell whether a job stands as it did when it was seen last."""
+        return self._seen == _standing(job)
+
+    def verdict(self, now: float, looked_at: float) -> Wake | None:
+        """
+        Say what to wake for; None to go on.
+
+        :param looked_at: when the job was last looked at: that it has not changed since is not known.
+        """
+        if self._end is not None:
+            return self._end
+        if self.max_stalled is not None and self._still_for(looked_at) >= self.max_stalled:
+            return Wake(Reason.STALLED, self.job_id, self.status, self._stalled_sentence(looked_at))
+        if self._failing_since is not None and now - self._failing_since >= self.max_unreachable:
+            return Wake(Reason.UNREACHABLE, self.job_id, self.status, self._message)
+        if self.deadline is not None and now >= self.deadline:
+            return Wake(Reason.DEADLINE, self.job_id, self.status)
+        return None
+
+    def _ended(self, job: Job) -> Wake | None:
         verdict = self.until.verdict(job)
         if verdict is Verdict.MET:
             return Wake(Reason.ENDED, self.job_id, job.status)
         if verdict is Verdict.NEVER:
             return Wake(Reason.OTHERWISE, self.job_id, job.status, self.until.sentence(self.job_id, job))
-        if self.is_stalled(job, now):
-            return Wake(Reason.STALLED, self.job_id, job.status, self._stalled_sentence(job, now))
-        return self._wait(self.poll_interval, now)
+        return None
 
-    def is_stalled(self, job: Job, now: float) -> bool:
-        """Tell whether a job runs and has not changed for too long."""
-        seen = (job.status, job.current_phase, job.completed_items, job.failed_items, job.cost_incurred)
-        if seen != self._seen:
-            self._seen, self._seen_since = seen, now
-        runs = job.status is JobStatus.RUNNING
-        return runs and self.max_stalled is not None and now - self._seen_since >= self.max_stalled
-
-    def _stalled_sentence(self, job: Job, now: float) -> str:
+    def warning(self, looked_at: float) -> str | None:
+        """Say once, at half of the time, that a job stands still."""
+        if self.max_stalled is None or self._warned or 2 * self._still_for(looked_at) < self.max_stalled:
+            return None
+        self._warned = True
         return (
-            f"Job {self.job_id} is RUNNING and has not changed for {now - self._seen_since:.0f} s, at "
-            f"{job.completed_items + job.failed_items} of {job.total_items} items: its engine may have died."
+            f"{self._stalled_sentence(looked_at)} The task stops waiting for it when that is "
+            f"{self.max_stalled:.0f} s."
         )
 
-    def on_error(self, error: ArtificerError, now: float) -> float | Wake:
-        """Decide after a look that failed. What may pass by itself never ends a watch before its time."""
-        if not error.retryable:
-            reason = Reason.GONE if isinstance(error, NotFoundError) else Reason.REFUSED
-            return Wake(reason, self.job_id, self._status, error.message)
-        if self._unreachable_since is None:
-            self._unreachable_since = now
-        if now - self._unreachable_since >= MAX_UNREACHABLE:
-            return Wake(Reason.UNREACHABLE, self.job_id, self._status, error.message)
-        self._failures += 1
-        back_off = min(self.poll_interval * 2 ** (self._failures - 1), max(MAX_BACK_OFF, self.poll_interval))
-        return self._wait(max(back_off, getattr(error, "retry_after", None) or 0.0), now)
+    def moments(self) -> Iterator[float]:
+        """Give the moments at which a verdict can change though nobody looked."""
+        if self.deadline is not None:
+            yield self.deadline
+        if self.max_stalled is not None and self.status is JobStatus.RUNNING:
+            yield self._seen_since + self.max_stalled / (1 if self._warned else 2)
+        if self._failing_since is not None:
+            yield self._failing_since + self.max_unreachable
 
-    def _wait(self, seconds: float, now: float) -> float | Wake:
-        if self.deadline is not None and now >= self.deadline:
-            return Wake(Reason.DEADLINE, self.job_id, self._status)
-        return self._cut(seconds * random.uniform(0.9, 1.1), now)  # noqa: S311 - jitter, no secret
+    def _still_for(self, looked_at: float) -> float:
+        return looked_at - self._seen_since if self.status is JobStatus.RUNNING else 0.0
+
+    def _stalled_sentence(self, looked_at: float) -> str:
+        return (
+            f"Job {self.job_id} is RUNNING and has not changed for {self._still_for(looked_at):.0f} s, at "
+            f"{self._place}: its engine may have died. If so, cancel the job there and clear this task."
+        )
 
     def _cut(self, seconds: float, now: float) -> float:
         return seconds if self.deadline is None else max(0.0, min(seconds, self.deadline - now))
+
+
+def _standing(job: Job) -> tuple[object, ...]:
+    return (job.status, job.current_phase, job.completed_items, job.failed_items, job.cost_incurred)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +257,7 @@ class Terms:
     """
     What several jobs of one run are watched for.
 
+    :param max_unreachable: seconds that the engine may be out of reach.
     :param slots: how many may run at once; 0 where nothing is done before all of them are through.
     :param more: whether something waits for a slot.
     :param cost_left: US dollars that the jobs under watch may cost; None for any.
@@ -218,6 +273,7 @@ class Terms:
     cost_left: float | None = None
     needs_prices: bool = True
     until: str = ANY_TERMINAL
+    max_unreachable: float = MAX_UNREACHABLE
 
 
 class Fleet:
@@ -228,9 +284,12 @@ class Fleet:
     have ended, when enough have that the run should go on, or when it is over for another reason.
 
     :param job_ids: the jobs.
+    :param outage: of the engine, where somebody else takes note of it for many.
     """
 
-    def __init__(self, job_ids: Iterable[str], terms: Terms) -> None:
+    __slots__ = ("_costs", "_first_end", "_over", "_own_outage", "_terms", "_unpriced", "_watches", "outage")
+
+    def __init__(self, job_ids: Iterable[str], terms: Terms, outage: Outage | None = None) -> None:
         self._terms = terms
         self._watches = {
             job_id: Watch(
@@ -239,10 +298,13 @@ class Fleet:
                 deadline=terms.deadline,
                 max_stalled=terms.max_stalled,
                 until=terms.until,
+                max_unreachable=terms.max_unreachable,
             )
             for job_id in job_ids
         }
-        self._last: dict[str, float | Wake] = {}
+        self.outage = outage or Outage(terms.poll_interval)
+        self._own_outage = self.outage if outage is None else None
+        self._over: dict[str, Wake] = {}
         self._costs: dict[str, float] = {}
         self._unpriced: str | None = None
         self._first_end: float | None = None
@@ -250,38 +312,86 @@ class Fleet:
     @property
     def open(self) -> list[str]:
         """The jobs that are still to be looked at."""
-        return [job_id for job_id in self._watches if not _has_ended(self._last.get(job_id))]
+        return [job_id for job_id in self._watches if job_id not in self._over]
 
-    def first_wait(self, now: float) -> float:
-        """Say how long to wait before the first look of a trigger."""
-        return max((watch.first_wait(now) for watch in self._watches.values()), default=0.0)
+    @property
+    def poll_interval(self) -> float:
+        """How many seconds are to be between two looks."""
+        return self._terms.poll_interval
+
+    def has_seen(self, job_id: str, job: Job) -> bool:
+        """Tell whether a job stands as it did when it was seen last."""
+        return self._watches[job_id].has_seen(job)
 
     def on_job(self, job_id: str, job: Job, now: float) -> None:
         """Take note of a look that showed a job."""
-        self._last[job_id] = self._watches[job_id].on_job(job, now)
+        if self._own_outage is not None:
+            self._own_outage.answered()
+        self._note(job_id, self._watches[job_id].on_job(job, now), now)
         if job.cost_incurred is not None:
             self._costs[job_id] = job.cost_incurred
         elif job.completed_items:
             self._unpriced = job_id
-        if _has_ended(self._last[job_id]) and self._first_end is None:
-            self._first_end = now
 
     def on_error(self, job_id: str, error: ArtificerError, now: float) -> None:
         """Take note of a look that failed."""
-        self._last[job_id] = self._watches[job_id].on_error(error, now)
+        if self._own_outage is not None and passes(error):
+            self._own_outage.failed(error, now)
+        self._note(job_id, self._watches[job_id].on_error(error, now), now)
+
+    def _note(self, job_id: str, decision: float | Wake, now: float) -> None:
+        if not isinstance(decision, Wake):
+            return
+        self._over[job_id] = decision
+        if decision.reason is Reason.ENDED and self._first_end is None:
+            self._first_end = now
 
     def decide(self, now: float) -> float | Wake:
         """Decide after a look at each that is open."""
-        wakes = [last for last in self._last.values() if isinstance(last, Wake)]
-        for wake in wakes:
+        if (wake := self.verdict(now, now)) is not None:
+            return wake
+        if self.outage.since is not None:
+            return self._cut(self.outage.retry_at - now, now)
+        return self._cut(jittered(self._terms.poll_interval), now)
+
+    def verdict(self, now: float, looked_at: float) -> Wake | None:
+        """
+        Say what to wake for; None to go on.
+
+        :param looked_at: when the jobs were last looked at.
+        """
+        for wake in self._over.values():
             if wake.reason is not Reason.ENDED:
                 return wake
         if (over := self._over_budget()) is not None:
             return over
-        if len(wakes) == len(self._watches) or self._enough(len(wakes), now):
-            return wakes[0]
-        waits = [last for last in self._last.values() if not isinstance(last, Wake)]
-        return min(waits, default=self._terms.poll_interval)
+        if len(self._over) == len(self._watches) or self._enough(len(self._over), now):
+            return next(self._over[job_id] for job_id in self._watches if job_id in self._over)
+        still = [self._watches[job_id] for job_id in self.open]
+        for watch in still:
+            if (found := watch.verdict(now, looked_at)) is not None:
+                return found
+        away = self.outage.since
+        if away is not None and now - away >= self._terms.max_unreachable:
+            return Wake(Reason.UNREACHABLE, still[0].job_id, still[0].status, self.outage.message)
+        return None
+
+    def warnings(self, looked_at: float) -> list[str]:
+        """Say of each job once, at half of the time, that it stands still."""
+        return [line for job_id in self.open if (line := self._watches[job_id].warning(looked_at))]
+
+    def due(self) -> float | None:
+        """Say at which moment the verdict can change though nobody looked; None for never."""
+        moments = [moment for job_id in self.open for moment in self._watches[job_id].moments()]
+        if self._first_end is not None:
+            moments.append(self._first_end + MAX_UNATTENDED)
+        if self.outage.since is not None:
+            moments.append(self.outage.since + self._terms.max_unreachable)
+        return min(moments, default=None)
+
+    def _cut(self, seconds: float, now: float) -> float:
+        deadline = self._terms.deadline
+        return max(0.0, seconds if deadline is None else min(seconds, deadline - now))
 
     def _over_budget(self) -> Wake | None:
         left = self._terms.cost_left
@@ -308,12 +418,10 @@ class Fleet:
         return half or now - self._first_end >= MAX_UNATTENDED
 
 
-def _has_ended(last: float | Wake | None) -> bool:
-    return isinstance(last, Wake) and last.reason is Reason.ENDED
-
-
 class Progress:
     """Says how far a job is, when there is something new: another state or phase, or a tenth more done."""
+
+    __slots__ = ("_told",)
 
     def __init__(self) -> None:
         self._told: tuple[object, ...] | None = None

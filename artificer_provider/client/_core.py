@@ -32,6 +32,7 @@ class Rest:
     How a call looks on the ``rest`` wire.
 
     :param body: a checked model, or JSON in which a :class:`~.bodies.Base64Source` may stand for a string.
+    :param read: makes the answer of a body and of its headers, where these say a part of it.
     """
 
     method: str
@@ -40,6 +41,7 @@ class Rest:
     body: Payload | Mapping[str, object] | None = None
     idempotency_key: str | None = None
     accept: str = "application/json"
+    read: Callable[[Any, Mapping[str, str]], object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +196,23 @@ class Work:
     do: Callable[[], Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Together(Generic[T]):
+    """
+    Questions that go out as one where the wire can do that, and one after the other where it cannot.
+
+    It brings a list in their order: what each brought, or the :class:`~.errors.StatusError` that it met.
+    What says that the engine as a whole is not to be asked now stands for all that come after it.
+
+    :param at_most: how many go out as one: what many replies say takes an event loop long to read.
+    """
+
+    requests: Sequence[Request[T]]
+    at_most: int = 50
+
+
 # A flow yields its steps and is sent their results: written once, driven by either client.
-Flow = Generator["Request[Any] | Sleep | Work | ByDialect[Any]", Any, T]
+Flow = Generator["Request[Any] | Sleep | Work | ByDialect[Any] | Together[Any]", Any, T]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-import time
 from contextlib import aclosing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from artificer_provider.client._core import (
     AsyncClient,
@@ -18,13 +16,15 @@ from artificer_provider.client._core import (
     PagesOf,
     Request,
     RowsOf,
-    Sleep,
     Then,
+    Together,
     Work,
 )
+from artificer_provider.client._drive import adrive, asleep, drive, sleep
 from artificer_provider.client._listening import Listening
 from artificer_provider.client._made import Made, refusing
 from artificer_provider.client._retry import Outcome, Patience, RowStream, attempts
+from artificer_provider.client._together import bundled, one_by_one
 from artificer_provider.client._transport import AsyncPools, Pools, line_reader
 from artificer_provider.client._worker import is_away
 from artificer_provider.client.dialects.detect import detect, detecting
@@ -33,7 +33,7 @@ from artificer_provider.client.resources import Resources
 from artificer_provider.client.streams import AsyncEventStream, EventStream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
+    from collections.abc import AsyncGenerator, Generator, Iterator
     from types import TracebackType
 
     import httpx
@@ -41,12 +41,11 @@ if TYPE_CHECKING:
     from artificer_provider.client._line import Line
     from artificer_provider.client._transport import Call
     from artificer_provider.client.dialects.wire import Dialect
+    from artificer_provider.client.errors import StatusError
     from artificer_provider.client.models.health import Health
 
-Step = Request[Any] | Work | ByDialect[Any]
+Step = Request[Any] | Work | ByDialect[Any] | Together[Any]
 T = TypeVar("T")
-
-log = logging.getLogger("artificer_provider.client")
 
 
 class Artificer(Made["httpx.Client", Pools], Resources[Client], Client):
@@ -89,11 +88,11 @@ class Artificer(Made["httpx.Client", Pools], Resources[Client], Client):
 
     def _send(self, request: Request[T], patience: Patience, line: Line) -> T:
         steps = attempts(request, line.dialect or self._dialect(request, patience), patience)
-        return _drive(steps, lambda wire: self._exchange(self._call(request, wire, patience, line)))
+        return drive(steps, lambda wire: self._exchange(self._call(request, wire, patience, line)))
 
     def run(self, steps: Flow[T]) -> T:
         """Make the calls of a flow, one after the other."""
-        return _drive(steps, self._step)
+        return drive(steps, self._step)
 
     def iterate(self, many: Many[T]) -> Iterator[T]:
         """Iterate over what is too much for one reply, or for memory."""
@@ -134,7 +133,16 @@ class Artificer(Made["httpx.Client", Pools], Resources[Client], Client):
             return step.do()
         if isinstance(step, ByDialect):
             return self.run(step.trpc) if self._speaks_trpc(step.rest) else self.send(step.rest)
+        if isinstance(step, Together):
+            return self._ask(step)
         return self.send(step)
+
+    def _ask(self, together: Together[T]) -> list[T | StatusError]:
+        if not together.requests or not self._speaks_trpc(first := together.requests[0]):
+            return self.run(one_by_one(together))
+        patience = self._begin()
+        steps = bundled(together, self._dialect(first, patience), patience)
+        return drive(steps, lambda wire: self._exchange(self._call(first, wire, patience)))
 
     def _speaks_trpc(self, asked: Request[Any]) -> bool:
         return self._dialect(asked, self._begin()).name == "trpc"
@@ -144,7 +152,7 @@ class Artificer(Made["httpx.Client", Pools], Resources[Client], Client):
             return known
         with self._pools.lock:
             if (known := self._line.dialect) is None:
-                known = self._line.dialect = _drive(
+                known = self._line.dialect = drive(
                     detect(asked, patience),
                     lambda wire: self._exchange(self._call(detecting(asked), wire, patience)),
                 )
@@ -172,7 +180,7 @@ class Artificer(Made["httpx.Client", Pools], Resources[Client], Client):
                     return
             except ArtificerError as error:
                 pause = stream.wait(error)
-            _sleep(pause)
+            sleep(pause)
 
     def _told(self, listening: Listening[T]) -> Generator[T]:
         patience = self._begin()
@@ -192,7 +200,7 @@ class Artificer(Made["httpx.Client", Pools], Resources[Client], Client):
                     return
             except ArtificerError as error:
                 pause = listening.wait(error)
-            _sleep(pause)
+            sleep(pause)
 
 
 class AsyncArtificer(Made["httpx.AsyncClient", AsyncPools], Resources[AsyncClient], AsyncClient):
@@ -224,11 +232,11 @@ class AsyncArtificer(Made["httpx.AsyncClient", AsyncPools], Resources[AsyncClien
 
     async def _send(self, request: Request[T], patience: Patience, line: Line) -> T:
         steps = attempts(request, line.dialect or await self._dialect(request, patience), patience)
-        return await _adrive(steps, lambda wire: self._exchange(self._call(request, wire, patience, line)))
+        return await adrive(steps, lambda wire: self._exchange(self._call(request, wire, patience, line)))
 
     async def run(self, steps: Flow[T]) -> T:
         """Make the calls of a flow, one after the other."""
-        return await _adrive(steps, self._step)
+        return await adrive(steps, self._step)
 
     async def iterate(self, many: Many[T]) -> AsyncGenerator[T]:
         """Iterate over what is too much for one reply, or for memory."""
@@ -273,7 +281,17 @@ class AsyncArtificer(Made["httpx.AsyncClient", AsyncPools], Resources[AsyncClien
             return await asyncio.to_thread(step.do)
         if isinstance(step, ByDialect):
             return await (self.run(step.trpc) if await self._speaks_trpc(step.rest) else self.send(step.rest))
+        if isinstance(step, Together):
+            return await self._ask(step)
         return await self.send(step)
+
+    async def _ask(self, together: Together[T]) -> list[T | StatusError]:
+        if not together.requests or not await self._speaks_trpc(first := together.requests[0]):
+            return await self.run(one_by_one(together))
+        patience = self._begin()
+        steps = bundled(together, await self._dialect(first, patience), patience)
+        async with self._pools.in_flight:
+            return await adrive(steps, lambda wire: self._exchange(self._call(first, wire, patience)))
 
     async def _speaks_trpc(self, asked: Request[Any]) -> bool:
         return (await self._dialect(asked, self._begin())).name == "trpc"
@@ -283,7 +301,7 @@ class AsyncArtificer(Made["httpx.AsyncClient", AsyncPools], Resources[AsyncClien
             return known
         async with self._pools.lock:
             if (known := self._line.dialect) is None:
-                known = self._line.dialect = await _adrive(
+                known = self._line.dialect = await adrive(
                     detect(asked, patience),
                     lambda wire: self._exchange(self._call(detecting(asked), wire, patience)),
                 )
@@ -313,7 +331,7 @@ class AsyncArtificer(Made["httpx.AsyncClient", AsyncPools], Resources[AsyncClien
                     return
             except ArtificerError as error:
                 pause = stream.wait(error)
-            await _asleep(pause)
+            await asleep(pause)
 
     async def _told(self, listening: Listening[T]) -> AsyncGenerator[T]:
         patience = self._begin()
@@ -338,63 +356,4 @@ class AsyncArtificer(Made["httpx.AsyncClient", AsyncPools], Resources[AsyncClien
                     return
             except ArtificerError as error:
                 pause = listening.wait(error)
-            await _asleep(pause)
-
-
-def _drive(steps: Generator[Any, Any, T], do: Callable[[Any], object]) -> T:
-    """Carry out the steps of a generator, sending it what each brings, until it returns."""
-    try:
-        step = next(steps)
-        while True:
-            if isinstance(step, Sleep):
-                _sleep(step)
-                step = next(steps)
-                continue
-            try:
-                brought = do(step)
-            except ArtificerError as error:
-                step = steps.throw(error)
-            else:
-                step = steps.send(brought)
-    except StopIteration as stop:
-        return cast("T", stop.value)
-    finally:
-        steps.close()  # at once where the caller was interrupted, and not when it is collected
-
-
-async def _adrive(steps: Generator[Any, Any, T], do: Callable[[Any], Awaitable[object]]) -> T:
-    """Carry out the steps of a generator, awaiting what each brings, until it returns."""
-    try:
-        step = next(steps)
-        while True:
-            if isinstance(step, Sleep):
-                await _asleep(step)
-                step = next(steps)
-                continue
-            try:
-                brought = await do(step)
-            except ArtificerError as error:
-                step = steps.throw(error)
-            else:
-                step = steps.send(brought)
-    except StopIteration as stop:
-        return cast("T", stop.value)
-    finally:
-        steps.close()  # at once where the caller was interrupted, and not when it is collected
-
-
-def _sleep(pause: Sleep) -> None:
-    time.sleep(_told(pause))
-
-
-async def _asleep(pause: Sleep) -> None:
-    import asyncio
-
-    await asyncio.sleep(_told(pause))
-
-
-def _told(pause: Sleep) -> float:
-    """Say that a call is tried again, and give the seconds until then."""
-    if pause.after:
-        log.info("%s; trying again in %.1f s.", pause.after, pause.seconds)
-    return pause.seconds
+            await asleep(pause)

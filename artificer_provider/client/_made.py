@@ -8,6 +8,7 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar
 
 from artificer_provider.client._line import Line
+from artificer_provider.client._pace import Budget
 from artificer_provider.client._settings import Options, Seconds, address, engine_url, worker_address
 from artificer_provider.client._transport import AsyncPools, Call, Pools
 from artificer_provider.client._worker import Worker
@@ -92,6 +93,12 @@ class Made(Generic[H, AnyPools]):
         """
         known = self._line.dialect
         return known.prefix if isinstance(known, TrpcDialect) else None
+
+    @property
+    def calls_a_minute(self) -> int | None:
+        """How many calls this client sends in a minute at most; None where nothing bounds that."""
+        limiter = self._line.limiter
+        return limiter.calls_a_minute if isinstance(limiter, Budget) else None
 
     @property
     def worker(self) -> Worker | None:

@@ -62,6 +62,7 @@ class Budget:
         self._claimed: deque[float] = deque(maxlen=calls_a_minute)
         self._clock = clock
         self._closed_until = 0.0
+        self._counted = True
         self._lock = threading.Lock()
 
     def wait(self) -> float:
@@ -74,13 +75,19 @@ class Budget:
             self._claimed.append(free_at)
             return free_at - now
 
+    @property
+    def calls_a_minute(self) -> int | None:
+        """The most that goes out in a minute; None while the engine says that it counts nothing."""
+        return self._claimed.maxlen if self._counted else None
+
     def heard(self, headers: Mapping[str, str]) -> None:
         """Learn from ``X-RateLimit-Remaining`` and ``-Reset`` (WIRE §3) how much is left, and until when."""
         left = headers.get("x-ratelimit-remaining", "")
         if not left.isdecimal():
             return
         with self._lock:
-            if int(left) >= UNCOUNTED:
+            self._counted = int(left) < UNCOUNTED
+            if not self._counted:
                 self._claimed.clear()
             elif int(left) == 0:
                 self._closed_until = self._clock() + _seconds_until(headers.get("x-ratelimit-reset", ""))

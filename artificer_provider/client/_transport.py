@@ -108,7 +108,8 @@ class Call:
 
         :raises ArtificerTimeoutError: when the deadline comes before that.
         """
-        pause, left = self.line.limiter.wait(), self.patience.left()
+        pause = max(self.line.limiter.wait() for _ in range(self.wire.calls))
+        left = self.patience.left()
         if left is not None and pause >= left:
             raise ArtificerTimeoutError(
                 f"Failed {self.request.doing}: nothing was sent. The rate budget gives it its turn in "

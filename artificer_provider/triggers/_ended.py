@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from artificer_provider.batch.ended import Ended, News, Watermark, moment, newest
-from artificer_provider.batch.watch import MAX_BACK_OFF
+from artificer_provider.batch.outage import MAX_BACK_OFF
 from artificer_provider.client.errors import ArtificerError, NotCarriedError, NotFoundError, ReplyError
 from artificer_provider.client.limits import MAX_PAGE
 from artificer_provider.client.states import JobStatus

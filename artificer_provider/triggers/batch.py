@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any, Self
 
 from artificer_provider.batch.ending import why_cancel
 from artificer_provider.batch.until import ANY_TERMINAL
-from artificer_provider.batch.watch import Fleet, Progress, Terms, Wake
-from artificer_provider.client.errors import ArtificerError
+from artificer_provider.batch.watch import MAX_UNREACHABLE, Terms
 from artificer_provider.hooks.artificer import ArtificerHook
 from artificer_provider.hooks.ending import cancel_jobs
 from artificer_provider.triggers._airflow import BaseTrigger, TriggerEvent, task_state
+from artificer_provider.triggers._poller import watching
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
-    from artificer_provider.client import AsyncArtificer
+    from artificer_provider.batch.watch import Wake
 
 #: How long an end below Airflow 3.3 is held up (seconds); what is under way by then goes on.
 _MAX_CLEANUP = 10.0
@@ -47,6 +47,7 @@ class ArtificerBatchTrigger(BaseTrigger):
     :param cost_left: US dollars that the jobs may cost; None for any.
     :param needs_prices: whether an engine that does not say what they cost ends the watch.
     :param until: what each job is waited for: ``any_terminal``, ``completed``, ``percent:50``.
+    :param max_unreachable: seconds that the engine may be out of reach.
     :param version: of these arguments, for a trigger that an older release wrote.
     """
 
@@ -64,12 +65,23 @@ class ArtificerBatchTrigger(BaseTrigger):
         cost_left: float | None = None,
         needs_prices: bool = True,
         until: str = ANY_TERMINAL,
+        max_unreachable: float = MAX_UNREACHABLE,
         version: int = 1,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # Airflow's base has no types
         self.artificer_conn_id = artificer_conn_id
         self.job_ids = [*job_ids] if job_id is None else [job_id]
-        self.terms = Terms(poll_interval, deadline, max_stalled, slots, more, cost_left, needs_prices, until)
+        self.terms = Terms(
+            poll_interval,
+            deadline,
+            max_stalled,
+            slots,
+            more,
+            cost_left,
+            needs_prices,
+            until,
+            max_unreachable,
+        )
         self.version = version
         self._fired = False
 
@@ -90,7 +102,7 @@ class ArtificerBatchTrigger(BaseTrigger):
                 "artificer_conn_id": self.artificer_conn_id,
                 "job_ids": self.job_ids,
                 **asdict(self.terms),
-                "version": 2,
+                "version": 3,
             },
         )
 
@@ -138,26 +150,9 @@ class ArtificerBatchTrigger(BaseTrigger):
 
     async def _watch(self) -> Wake:
         self.log.info("Watching job %s.", ", ".join(self.job_ids))
-        fleet = Fleet(self.job_ids, self.terms)
-        progress = {job_id: Progress() for job_id in self.job_ids}
-        client = await ArtificerHook(self.artificer_conn_id).get_async_conn()
-        async with client:
-            await asyncio.sleep(fleet.first_wait(time.time()))
+        async with watching(self.artificer_conn_id, self.job_ids, self.terms) as watcher:
             while True:
-                for job_id in fleet.open:
-                    await self._look(client, fleet, job_id, progress[job_id])
-                decision = fleet.decide(time.time())
-                if isinstance(decision, Wake):
-                    return decision
-                await asyncio.sleep(decision)
-
-    async def _look(self, client: AsyncArtificer, fleet: Fleet, job_id: str, progress: Progress) -> None:
-        try:
-            job = await client.batch.get(job_id)
-        except ArtificerError as error:
-            self.log.warning("%s", error.message)
-            fleet.on_error(job_id, error, time.time())
-            return
-        if line := progress.line(job):
-            self.log.info("Job %s is %s", job_id, line)
-        fleet.on_job(job_id, job, time.time())
+                for level, line in await watcher.news():
+                    self.log.log(level, "%s", line)
+                if watcher.wake is not None:
+                    return watcher.wake

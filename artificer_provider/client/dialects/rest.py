@@ -20,10 +20,12 @@ from artificer_provider.client.dialects.wire import (
 from artificer_provider.client.errors import IDEMPOTENCY_KEY, StatusError, error_class
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
-    from artificer_provider.client._core import Request, Rest, RowsOf
+    from artificer_provider.client._core import Request, Rest, RowsOf, Together
     from artificer_provider.client._rows import Rows
+    from artificer_provider.client.dialects.wire import Bundle
 
 T = TypeVar("T")
 
@@ -53,6 +55,10 @@ class RestDialect:
         wait = seconds_to_wait(reply.headers, said.message, now)
         said = Refusal(said.message, said.code, said.details, said.request_id, wait)
         return status_error(request, reply, said, error_class(reply.status))
+
+    def bundles(self, together: Together[T]) -> Iterator[Bundle[T]]:
+        """Put none together: a path asks for one thing."""
+        return iter(())
 
     def row_parser(self, rows: RowsOf[T], request: Request[Any], content_type: str) -> Rows[T]:
         """Make what reads rows while they arrive."""
@@ -88,12 +94,18 @@ def read(request: Request[T], reply: WireReply) -> T:
     :raises ReplyError: when it is none of this API.
     """
     from pydantic import ValidationError
+    from pydantic_core import from_json
 
+    into, made = adapter(request.into), request.rest.read
     try:
-        return adapter(request.into).validate_json(reply.content or b"null")
+        if made is not None:
+            return into.validate_python(made(from_json(reply.content), reply.headers))
+        return into.validate_json(reply.content or b"null")
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise not_of_this_api(request, reply, place_of(first["loc"]), first["msg"]) from None
+    except ValueError as error:
+        raise not_of_this_api(request, reply, "", str(error)) from None
 
 
 def read_refusal(content: bytes | bytearray) -> Refusal | None:

@@ -61,11 +61,18 @@ def _restore(place: _Place, node: object, depth: int) -> None:
         return
     kind, children = _opened(node)
     for path, child in children.items():
+        if _changes_nothing(child):
+            continue
         part = _find(place, str(path))
         if part:
             _restore(part, child, depth - 1)
     if kind in _READERS:
         place.holder[place.key] = _READERS[kind](place.holder[place.key])
+
+
+def _changes_nothing(node: object) -> bool:
+    """Tell whether a node is of a kind that is left as it came and has no parts, as each moment is."""
+    return _is_list(node) and len(node) == 1 and isinstance(node[0], str) and node[0] not in _READERS
 
 
 def _opened(node: object) -> tuple[str, dict[Any, object]]:

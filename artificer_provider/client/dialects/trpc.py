@@ -36,8 +36,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
-    from artificer_provider.client._core import Request, RowsOf, Trpc
+    from artificer_provider.client._core import Request, RowsOf, Together, Trpc
     from artificer_provider.client._rows import Rows
+    from artificer_provider.client.dialects.wire import Bundle
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -89,9 +90,9 @@ class TrpcDialect:
                 fields=asked.not_carried,
             )
         path, headers = f"{self.prefix}/{asked.procedure}", {"Accept": JSON}
-        content = _envelope(request, asked)
+        content = envelope(request, asked)
         if asked.method == "GET":
-            params = {} if content is None else {"input": _text(content)}
+            params = {} if content is None else {"input": text_of(content)}
             return WireRequest("GET", path, params, headers, timeout=request.timeout)
         return WireRequest(
             asked.method,
@@ -103,37 +104,20 @@ class TrpcDialect:
 
     def decode(self, request: Request[T], reply: WireReply) -> T:
         """Read what came back."""
-        from pydantic import ValidationError
-
         if isinstance(request.trpc, Rest):
             return rest.read(request, reply)
-        answer = self._answer(request, reply)
-        said_no = isinstance(answer, dict) and cast("Json", answer).get("success") is False
-        if said_no and not request.trpc.no_is_an_answer:
-            raise _failure(request, reply, cast("Json", answer))
-        try:
-            return adapter(request.into).validate_python(
-                request.trpc.read(answer) if request.trpc.read else answer
-            )
-        except (ValidationError, KeyError, TypeError, AttributeError) as error:
-            where, problem = "the answer", f"{type(error).__name__}: {error}"
-            if isinstance(error, ValidationError):
-                first = error.errors(include_url=False, include_input=False)[0]
-                where, problem = place_of(first["loc"]), first["msg"]
-            raise not_of_this_api(request, reply, where, problem) from None
+        return understood(request, request.trpc, reply, parsed(request, reply))
 
     def refusal(self, request: Request[Any], reply: WireReply, now: datetime) -> StatusError:
         """Make the error that a reply with an error status stands for."""
-        said = _read_refusal(reply.content) or rest.read_refusal(reply.content) or _read_plain(reply.content)
-        said = said or Refusal(reply.beginning() or "no reason given")
-        wait = seconds_to_wait(reply.headers, said.message, now)
-        wait = said.retry_after if wait is None else wait
-        kind = error_class(reply.status)
-        if kind is ServerError:
-            kind = next((named for words, named in _BY_WORDS if words.search(said.message)), kind)
-        return status_error(
-            request, reply, Refusal(said.message, said.code, said.details, retry_after=wait), kind
-        )
+        said = read_refusal(reply.content) or rest.read_refusal(reply.content) or _read_plain(reply.content)
+        return refused(request, reply, said or Refusal(reply.beginning() or "no reason given"), now)
+
+    def bundles(self, together: Together[T]) -> Iterator[Bundle[T]]:
+        """Put questions into as few requests as an engine takes."""
+        from artificer_provider.client.dialects.trpc_bundle import bundles
+
+        return bundles(self.prefix, together)
 
     def row_parser(self, rows: RowsOf[T], request: Request[Any], content_type: str) -> Rows[T]:
         """Make what reads rows while they arrive."""
@@ -157,12 +141,55 @@ class TrpcDialect:
             _refuse_nul(request, written.content, ())
         return written
 
-    def _answer(self, request: Request[Any], reply: WireReply) -> object:
-        """Take the answer out of its envelope."""
-        try:
-            return superjson.decode(json.loads(reply.content)["result"]["data"])
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise not_of_this_api(request, reply, "", f"no tRPC answer, {type(error).__name__}") from None
+
+def parsed(request: Request[Any], reply: WireReply) -> object:
+    """
+    Parse a reply.
+
+    :raises ReplyError: when it is no JSON.
+    """
+    try:
+        return json.loads(reply.content)
+    except (ValueError, RecursionError) as error:
+        raise not_of_this_api(request, reply, "", f"no tRPC answer, {type(error).__name__}") from None
+
+
+def understood(request: Request[T], asked: Trpc, reply: WireReply, said: object) -> T:
+    """
+    Read what a parsed reply says.
+
+    :raises ReplyError: when it is none of this API.
+    :raises StatusError: when it says no in spite of its status.
+    """
+    from pydantic import ValidationError
+
+    try:
+        answer = superjson.decode(cast("Json", said)["result"]["data"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise not_of_this_api(request, reply, "", f"no tRPC answer, {type(error).__name__}") from None
+    said_no = isinstance(answer, dict) and cast("Json", answer).get("success") is False
+    if said_no and not asked.no_is_an_answer:
+        raise _failure(request, reply, cast("Json", answer))
+    try:
+        return adapter(request.into).validate_python(asked.read(answer) if asked.read else answer)
+    except (ValidationError, KeyError, TypeError, AttributeError) as error:
+        where, problem = "the answer", f"{type(error).__name__}: {error}"
+        if isinstance(error, ValidationError):
+            first = error.errors(include_url=False, include_input=False)[0]
+            where, problem = place_of(first["loc"]), first["msg"]
+        raise not_of_this_api(request, reply, where, problem) from None
+
+
+def refused(request: Request[Any], reply: WireReply, said: Refusal, now: datetime) -> StatusError:
+    """Make the error of what an engine said when it said no."""
+    wait = seconds_to_wait(reply.headers, said.message, now)
+    wait = said.retry_after if wait is None else wait
+    kind = error_class(reply.status)
+    if kind is ServerError:
+        kind = next((named for words, named in _BY_WORDS if words.search(said.message)), kind)
+    return status_error(
+        request, reply, Refusal(said.message, said.code, said.details, retry_after=wait), kind
+    )
 
 
 def speaks_trpc(reply: WireReply) -> bool:
@@ -177,7 +204,7 @@ def speaks_trpc(reply: WireReply) -> bool:
     return (isinstance(result, dict) and "data" in result) or (isinstance(error, dict) and "json" in error)
 
 
-def _envelope(request: Request[Any], asked: Trpc) -> bytes | Body | None:
+def envelope(request: Request[Any], asked: Trpc) -> bytes | Body | None:
     """Put what is said into superjson's envelope. Plain values are all that an engine needs (WIRE §2)."""
     from artificer_provider.client.models._base import Payload
 
@@ -205,7 +232,7 @@ def _refuse_nul(request: Request[Any], content: bytes | Body, inside: tuple[str,
     texts = (content,) if isinstance(content, bytes) else content.texts()
     if not any(map(_holds_nul, texts)):
         return
-    said = json.loads(_text(content))
+    said = json.loads(text_of(content))
     for key in inside:
         said = said[key]
     fields = [f"the NUL character in {path}" for path in _nul_paths(said, "")]
@@ -233,14 +260,24 @@ def _nul_paths(value: object, path: str) -> Iterator[str]:
         yield path
 
 
-def _text(content: bytes | Body) -> str:
+def text_of(content: bytes | Body) -> str:
+    """Make all of a body."""
+    """Make all of a body."""
     return (content if isinstance(content, bytes) else b"".join(content.chunks())).decode()
 
 
-def _read_refusal(content: bytes | bytearray) -> Refusal | None:
-    """Read an error as tRPC writes it; a refused argument comes as JSON inside of the message (WIRE §2)."""
+def read_refusal(content: bytes | bytearray) -> Refusal | None:
+    """Read an error as tRPC writes it; None when it is none."""
     try:
-        said = json.loads(content)["error"]["json"]
+        return refusal_in(json.loads(content))
+    except (ValueError, RecursionError):
+        return None
+
+
+def refusal_in(entry: object) -> Refusal | None:
+    """Read a parsed error; a refused argument comes as JSON inside of the message (WIRE §2)."""
+    try:
+        said = cast("Json", entry)["error"]["json"]
         message = str(said["message"])
         data: Json = said.get("data") or {}
         code = data.get("code")

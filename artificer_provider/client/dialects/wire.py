@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pydantic import TypeAdapter
 
-    from artificer_provider.client._core import Request, RowsOf
+    from artificer_provider.client._core import Request, RowsOf, Together
     from artificer_provider.client._rows import Rows
     from artificer_provider.client.errors import StatusError
     from artificer_provider.client.models._base import Payload
@@ -53,6 +53,7 @@ class WireRequest:
     What goes out.
 
     :param timeout: seconds to wait for the reply, where that differs from the client's.
+    :param calls: how many an engine counts it as.
     """
 
     method: str
@@ -61,6 +62,7 @@ class WireRequest:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     content: bytes | Body | None = None
     timeout: float | None = None
+    calls: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,29 @@ class Refusal:
     details: Sequence[str] = ()
     request_id: str | None = None
     retry_after: float | None = None
+
+
+class Bundle(Protocol[T]):
+    """Questions that go out as one."""
+
+    @property
+    def requests(self) -> Sequence[Request[T]]:
+        """The questions, in their order."""
+        ...
+
+    @property
+    def wire(self) -> WireRequest:
+        """How they look on the wire."""
+        ...
+
+    def read(self, reply: WireReply, now: datetime) -> Iterator[T | StatusError]:
+        """
+        Read what each brought.
+
+        :raises ReplyError: when it is none of this API.
+        :raises StatusError: when they were refused as one.
+        """
+        ...
 
 
 class Dialect(Protocol):
@@ -124,6 +149,10 @@ class Dialect(Protocol):
 
     def refusal(self, request: Request[Any], reply: WireReply, now: datetime) -> StatusError:
         """Make the error that a reply with an error status stands for, in the engine's words."""
+        ...
+
+    def bundles(self, together: Together[T]) -> Iterator[Bundle[T]]:
+        """Put questions into as few requests as this wire takes; none where it takes no two in one."""
         ...
 
     def row_parser(self, rows: RowsOf[T], request: Request[Any], content_type: str) -> Rows[T]:

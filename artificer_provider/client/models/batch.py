@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, JsonValue, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue, StringConstraints
 
 from artificer_provider.client import limits
 from artificer_provider.client.apologies import is_apology
@@ -99,6 +99,7 @@ class BatchJob(Reply):
     A job as it stands. What an engine does not say is None, never invented.
 
     :param in_doubt: how many calls were under way when the engine died, and may have been billed for nothing.
+    :param estimated_time_remaining: milliseconds, as a deployed engine guesses for a job that runs.
     :param revision: a number that grows with every change of any job.
     """
 
@@ -118,7 +119,40 @@ class BatchJob(Reply):
     completed_at: Instant | None = None
     updated_at: Instant | None = None
     error: str | None = None
+    estimated_time_remaining: float | None = None
     revision: int | None = None
+
+
+class JobStanding(Reply):
+    """
+    Where a job stands: the part of :class:`BatchJob` that changes while it runs, and nothing else.
+
+    Of a whole row it is its moments that take long to read, and its settings that take up memory.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str
+    status: JobStatus
+    total_items: int
+    completed_items: Annotated[int, NULL_IS_ZERO] = 0
+    failed_items: Annotated[int, NULL_IS_ZERO] = 0
+    current_phase: str | None = None
+    cost_incurred: float | None = None
+    estimated_time_remaining: float | None = None
+
+
+class JobPage(Reply):
+    """
+    A page of a list of jobs, newest first.
+
+    :param total: how many jobs are on all pages; None where the engine does not say.
+    :param next_cursor: from where on their changes are told; None on a deployed engine, which tells none.
+    """
+
+    jobs: Annotated[list[JobStanding], NULL_IS_EMPTY_LIST] = Field(default_factory=list[JobStanding])
+    total: int | None = None
+    next_cursor: str | None = None
 
 
 class ItemError(Reply):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -19,6 +20,8 @@ from artificer_provider.client._core import (
     Rest,
     RowsOf,
     Sleep,
+    Together,
+    Trpc,
     mutation,
     query,
 )
@@ -39,6 +42,7 @@ from artificer_provider.client.models.batch import (
     BatchJobResult,
     BatchOptions,
     CreateBatchJob,
+    JobPage,
 )
 from artificer_provider.client.resources import _deployed
 from artificer_provider.client.resources._checked import beyond, checked, header, in_range, path
@@ -48,6 +52,7 @@ from artificer_provider.client.states import JobStatus
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from artificer_provider.client.errors import StatusError
     from artificer_provider.client.models.batch import PhaseConfig
 
 Jobs = list[BatchJob]
@@ -62,6 +67,8 @@ FIRST_LOOK = 0.5
 #: How much of a name an error tells.
 TOLD_NAME_CHARS = 60
 DEFAULT_POLL_INTERVAL = 5.0
+#: Pages in one request: of more, an event loop would read for too long in one go, and keep too much.
+PAGES_TOGETHER = 5
 
 # What the type checkers cannot call a `type`: a job, or nothing.
 _MAYBE_JOB: Any = BatchJob | None
@@ -258,6 +265,34 @@ def list_jobs(
     said = {key: value for key, value in params.items() if value is not None}
     trpc = query("batch.listJobs", said, read=_deployed.listed, not_carried=("name",) if name else ())
     return Request(doing, Jobs, Rest("GET", BATCH, {**params, "name": name}), trpc)
+
+
+def page_of(status: JobStatus | None, offset: int) -> Request[JobPage]:
+    listing = list_jobs(None, status, None, limits.MAX_PAGE, offset)
+    assert isinstance(listing.trpc, Trpc)  # noqa: S101 - list_jobs makes it
+    return Request(
+        listing.doing,
+        JobPage,
+        replace(listing.rest, read=_page),
+        replace(listing.trpc, read=lambda said: {**said, "jobs": _deployed.listed(said)}),
+    )
+
+
+def _page(jobs: object, headers: Mapping[str, str]) -> dict[str, object]:
+    total, cursor = headers.get("x-total-count"), headers.get("x-next-cursor")
+    return {"jobs": jobs, "total": total, "nextCursor": cursor}
+
+
+def list_pages(pages: Sequence[tuple[JobStatus | None, int]]) -> Flow[list[JobPage | StatusError]]:
+    found: list[JobPage | StatusError] = yield Together(
+        [page_of(status, offset) for status, offset in pages], PAGES_TOGETHER
+    )
+    return found
+
+
+def look_up_many(job_ids: Sequence[str]) -> Flow[list[BatchJob | StatusError]]:
+    found: list[BatchJob | StatusError] = yield Together([look_up(job_id) for job_id in job_ids])
+    return found
 
 
 def find(name: str) -> Flow[Jobs]:

@@ -31,6 +31,7 @@ from artificer_provider.client.models.batch import (
     CleanedCheckpoints,
     CleanupCheckpoints,
     JobChanges,
+    JobPage,
     PhaseConfig,
 )
 from artificer_provider.client.resources import _deployed, _jobs
@@ -38,8 +39,10 @@ from artificer_provider.client.resources._checked import checked, in_range, path
 from artificer_provider.client.resources._jobs import BATCH, DEFAULT_POLL_INTERVAL, Jobs, Rows
 
 if TYPE_CHECKING:
+    import builtins
     from collections.abc import Callable, Mapping, Sequence
 
+    from artificer_provider.client.errors import StatusError
     from artificer_provider.client.states import JobStatus
 
 
@@ -93,6 +96,19 @@ class Batch(Resource[C]):
     def get_status(self, job_id: str) -> Request[BatchJob]:
         """Look a job up: another name of :meth:`get`, from the seed plan."""
         return _jobs.look_up(job_id)
+
+    @flow
+    def get_many(self, job_ids: Sequence[str]) -> Flow[builtins.list[BatchJob | StatusError]]:
+        """
+        Look jobs up: many in one request on a deployed engine, one after the other elsewhere.
+
+        Each is given in its place, or the error that it met, such as a ``NotFoundError``. After one that says
+        that the engine is not to be asked now, no other is asked, and it stands in their places.
+
+        :param job_ids: any number; each counts as a call.
+        :raises ArtificerConnectionError: when no reply came.
+        """
+        return _jobs.look_up_many(job_ids)
 
     @flow
     def start(self, job_id: str) -> Flow[BatchJob]:
@@ -272,6 +288,20 @@ class Batch(Resource[C]):
         :raises NotCarriedError: when a deployed engine is asked for a name.
         """
         return _jobs.list_jobs(project_id, status, name, limit, offset)
+
+    @flow
+    def list_pages(
+        self, pages: Sequence[tuple[JobStatus | None, int]]
+    ) -> Flow[builtins.list[JobPage | StatusError]]:
+        """
+        List pages of 100 jobs, newest first: many in one request on a deployed engine.
+
+        Each is given in its place, or the error that it met, as by :meth:`get_many`.
+
+        :param pages: of each the status that its jobs have, or None, and how many of the newest to leave out.
+        :raises ArtificerConnectionError: when no reply came.
+        """
+        return _jobs.list_pages(pages)
 
     @many
     def iter_jobs(

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from artificer_provider.batch.outage import Outage, passes
 from artificer_provider.batch.watch import (
-    FIRST_LOOK,
     MAX_UNATTENDED,
     MAX_UNREACHABLE,
     Fleet,
@@ -18,9 +18,11 @@ from artificer_provider.batch.watch import (
 )
 from artificer_provider.client.errors import (
     ArtificerConnectionError,
+    ArtificerError,
     AuthenticationError,
     NotFoundError,
     RateLimitError,
+    ReplyError,
 )
 from artificer_provider.client.states import JobStatus
 
@@ -70,28 +72,13 @@ def test_a_job_that_ended_at_the_last_moment_has_ended() -> None:
     assert decision.reason is Reason.ENDED
 
 
-def test_the_first_look_of_a_trigger_leaves_airflow_time_to_see_the_deferral() -> None:
-    assert watch().first_wait(NOW) == FIRST_LOOK
-    assert watch(deadline=NOW + 1).first_wait(NOW) == 1.0
-    assert watch(deadline=NOW - 1).first_wait(NOW) == 0.0
-
-
-def test_an_engine_that_is_away_is_asked_less_and_less_often() -> None:
-    one = watch()
-    waits = [seconds(one.on_error(AWAY, NOW)) for _ in range(5)]
-    assert waits[0] <= 11.0
-    assert 18.0 <= waits[1] <= 22.0
-    assert 54.0 <= waits[4] <= 66.0
-
-
 def test_an_engine_that_is_away_for_too_long_ends_the_watch() -> None:
-    one = watch()
+    one = Watch("j1", poll_interval=10.0, deadline=None, max_unreachable=500.0)
     one.on_job(Job(JobStatus.RUNNING), NOW)
     one.on_error(AWAY, NOW)
-    assert isinstance(one.on_error(AWAY, NOW + MAX_UNREACHABLE - 1), float)
-    assert one.on_error(AWAY, NOW + MAX_UNREACHABLE) == Wake(
-        Reason.UNREACHABLE, "j1", JobStatus.RUNNING, "away"
-    )
+    assert isinstance(one.on_error(AWAY, NOW + 499), float)
+    assert one.on_error(AWAY, NOW + 500) == Wake(Reason.UNREACHABLE, "j1", JobStatus.RUNNING, "away")
+    assert Terms(10.0).max_unreachable == MAX_UNREACHABLE == 3600.0
 
 
 def test_an_engine_that_came_back_may_go_away_again() -> None:
@@ -101,9 +88,57 @@ def test_an_engine_that_came_back_may_go_away_again() -> None:
     assert isinstance(one.on_error(AWAY, NOW + MAX_UNREACHABLE + 50), float)
 
 
-def test_the_engine_may_ask_for_a_longer_pause() -> None:
+def pauses(outage: Outage, error: ArtificerError, failures: int) -> list[float]:
+    """Fail again and again, each time when the engine may be asked again."""
+    now, found = NOW, []
+    for _ in range(failures):
+        outage.failed(error, now)
+        found.append(outage.retry_at - now)
+        now = outage.retry_at
+    return found
+
+
+def test_an_engine_that_is_away_is_asked_less_and_less_often() -> None:
+    waits = pauses(Outage(10.0), AWAY, 40)
+    assert waits[0] <= 11.0
+    assert 18.0 <= waits[1] <= 22.0
+    assert all(54.0 <= wait <= 66.0 for wait in waits[4:])
+
+
+def test_several_looks_that_fail_at_once_are_one_failure() -> None:
+    outage = Outage(10.0)
+    for _ in range(100):
+        outage.failed(AWAY, NOW)
+    assert outage.retry_at <= NOW + 11.0
+    assert not outage.lasts
+
+
+def test_an_engine_is_never_asked_before_the_time_that_it_named() -> None:
     error = RateLimitError("slow down", status_code=429, retry_after=45.0)
-    assert seconds(watch().on_error(error, NOW)) >= 40.0
+    assert all(wait >= 45.0 for _ in range(50) for wait in pauses(Outage(1.0), error, 1))
+    watched = fleet(1)
+    watched.on_error("j0", error, NOW)
+    assert seconds(watched.decide(NOW)) >= 45.0
+
+
+def test_a_page_of_a_proxy_passes() -> None:
+    assert passes(ReplyError("<html>"))
+    assert passes(AWAY)
+    assert not passes(AuthenticationError("no", status_code=401))
+
+
+def test_an_outage_that_others_note_ends_a_watch_too() -> None:
+    outage = Outage(1.0)
+    watched = Fleet(["j0"], Terms(10.0, max_unreachable=100.0), outage)
+    watched.on_job("j0", RUNS, NOW)
+    assert watched.due() is None
+    outage.failed(AWAY, NOW)
+    assert watched.due() == NOW + 100.0
+    assert watched.verdict(NOW + 99, NOW) is None
+    wake = watched.verdict(NOW + 100, NOW)
+    assert wake == Wake(Reason.UNREACHABLE, "j0", JobStatus.RUNNING, "away")
+    watched.on_job("j0", RUNS, NOW)
+    assert outage.since == NOW, "only who notes an outage for many says that it is over"
 
 
 def test_what_waiting_does_not_change_ends_the_watch() -> None:
@@ -149,7 +184,50 @@ def test_a_job_that_runs_and_never_changes_counts_as_dead() -> None:
     stalled = one.on_job(Job(JobStatus.RUNNING, "p1", 4), NOW + 119)
     assert isinstance(stalled, Wake)
     assert stalled.reason is Reason.STALLED
-    assert "has not changed for 60 s, at 4 of 100 items" in str(stalled.message)
+    assert "Job j1 is RUNNING and has not changed for 60 s, at 4 of 100 items" in str(stalled.message)
+    assert "cancel the job there and clear this task" in str(stalled.message)
+
+
+def test_that_a_job_stands_still_is_said_once_at_half_of_the_time() -> None:
+    watched = fleet(1, max_stalled=60.0)
+    watched.on_job("j0", Job(JobStatus.RUNNING, "p1", 3), NOW)
+    assert watched.due() == NOW + 30
+    assert watched.warnings(NOW + 29) == []
+    (line,) = watched.warnings(NOW + 30)
+    assert "has not changed for 30 s" in line
+    assert "The task stops waiting for it when that is 60 s." in line
+    assert watched.warnings(NOW + 31) == []
+    assert watched.due() == NOW + 60
+    watched.on_job("j0", Job(JobStatus.RUNNING, "p1", 4), NOW + 40)
+    assert watched.due() == NOW + 70
+    assert len(watched.warnings(NOW + 70)) == 1
+
+
+def test_a_job_that_nobody_looked_at_is_not_dead() -> None:
+    watched = fleet(1, max_stalled=60.0)
+    watched.on_job("j0", RUNS, NOW)
+    assert watched.verdict(NOW + 1000, looked_at=NOW + 59) is None
+    assert watched.warnings(NOW + 29) == []
+    wake = watched.verdict(NOW + 1000, looked_at=NOW + 60)
+    assert wake is not None
+    assert wake.reason is Reason.STALLED
+
+
+def test_what_was_seen_already_is_no_news() -> None:
+    watched = fleet(1)
+    assert not watched.has_seen("j0", RUNS)
+    watched.on_job("j0", RUNS, NOW)
+    assert watched.has_seen("j0", Job(JobStatus.RUNNING))
+    assert not watched.has_seen("j0", Job(JobStatus.RUNNING, completed_items=1))
+
+
+def test_the_next_moment_that_decides_something_is_known() -> None:
+    watched = fleet(2, deadline=NOW + 500, slots=8)
+    assert watched.due() == NOW + 500
+    watched.on_job("j0", ENDED, NOW)
+    watched.on_job("j1", RUNS, NOW)
+    assert watched.due() == NOW + MAX_UNATTENDED
+    assert watched.verdict(NOW + MAX_UNATTENDED, NOW) is not None
 
 
 def test_a_job_that_waits_or_is_paused_is_not_dead() -> None:
