@@ -13,7 +13,15 @@ def get_provider_info() -> dict[str, object]:
         "description": "Run AI batch pipelines on Artificer, the AI Workflow Engine.",
         "integrations": [{"integration-name": _NAME, "tags": ["ai"]}],
         "hooks": [{"integration-name": _NAME, "python-modules": ["artificer_provider.hooks.artificer"]}],
-        "operators": [{"integration-name": _NAME, "python-modules": ["artificer_provider.operators.batch"]}],
+        "operators": [
+            {
+                "integration-name": _NAME,
+                "python-modules": [
+                    "artificer_provider.operators.batch",
+                    "artificer_provider.operators.chain",
+                ],
+            },
+        ],
         "sensors": [{"integration-name": _NAME, "python-modules": ["artificer_provider.sensors.batch"]}],
         "triggers": [{"integration-name": _NAME, "python-modules": ["artificer_provider.triggers.batch"]}],
         "connection-types": [

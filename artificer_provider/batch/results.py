@@ -33,11 +33,12 @@ def judge(row: BatchJobResult, phases: Sequence[str]) -> RowStatus:
     """Say what became of an item: it succeeded only when every phase gave an answer that is one."""
     if row.status is ItemStatus.FAILED:
         return RowStatus.FAILED
-    if row.status is not ItemStatus.COMPLETED or any(name not in row.phase_outputs for name in phases):
+    if row.status is not ItemStatus.COMPLETED:
         return RowStatus.UNPROCESSED
-    if row.is_apology:
+    if row.is_apology:  # a chain ends there: no phase is given it
         return RowStatus.APOLOGY
-    return RowStatus.SUCCEEDED
+    is_whole = all(name in row.phase_outputs for name in phases)
+    return RowStatus.SUCCEEDED if is_whole else RowStatus.UNPROCESSED
 
 
 def reason(row: BatchJobResult, status: RowStatus) -> str:

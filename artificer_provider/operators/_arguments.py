@@ -31,18 +31,19 @@ def check_work(
         _check_listed(items)
 
 
-def check_output(output: str, output_format: str, max_items_per_job: int) -> None:
+def check_output(
+    output: str, output_format: str, most_items: int, most_named: str = "max_items_per_job"
+) -> None:
     """
     Check where the rows go, and how they are cut.
 
+    :param most_named: the argument that says how many items a file has at most.
     :raises ConfigurationError: naming the argument.
     """
     if not output:
         raise ConfigurationError("output is empty: name the folder for the rows.")
-    if not 1 <= max_items_per_job <= limits.MAX_ITEMS:
-        raise ConfigurationError(
-            f"max_items_per_job is {max_items_per_job}: write 1 to {limits.MAX_ITEMS:,}."
-        )
+    if not 1 <= most_items <= limits.MAX_ITEMS:
+        raise ConfigurationError(f"{most_named} is {most_items}: write 1 to {limits.MAX_ITEMS:,}.")
     read_format(output_format)
 
 

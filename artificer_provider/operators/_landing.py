@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from artificer_provider.client.errors import ConfigurationError
 from artificer_provider.operators._formats import Format, written
+from artificer_provider.operators._parts import FOLDER as PARTS
+from artificer_provider.operators._parts import Parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,6 +36,7 @@ class Manifest:
     :param counts: rows by what became of them.
     :param cost: US dollars; None where the engine does not say of every row.
     :param rounds: how often what had no good answer may have been done over beyond what the task asks for.
+    :param phase_costs: US dollars by phase, of a chain; None where the engine does not say of every row.
     """
 
     run: str
@@ -47,6 +50,7 @@ class Manifest:
     tokens: int | None
     models: list[str]
     rounds: int = 0
+    phase_costs: dict[str, float | None] = field(default_factory=dict[str, "float | None"])
 
     def to_json(self) -> dict[str, Json]:
         """Write it as plain values."""
@@ -123,10 +127,18 @@ class Landing:
         """Read the manifest of this run that an earlier try wrote; None where there is none."""
         try:
             said = json.loads((self._folder / MANIFEST).read_text(encoding="utf-8"))
-            known = {name: said[name] for name in Manifest.__dataclass_fields__}
-        except (OSError, ValueError, KeyError, TypeError):
+            last = Manifest(**{name: said[name] for name in Manifest.__dataclass_fields__ if name in said})
+        except (OSError, ValueError, TypeError):
             return None
-        return Manifest(**known) if known["run"] == self._run else None
+        return last if last.run == self._run else None
+
+    def parts(self, mark: str) -> Parts:
+        """
+        Give the rows of a chain that were made by now, beside those that are landed.
+
+        :param mark: whose they are.
+        """
+        return Parts(self._folder / PARTS, mark)
 
     def write_manifest(self, manifest: Manifest) -> str:
         """Write the manifest, last of all; return where it is."""

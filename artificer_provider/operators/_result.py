@@ -41,6 +41,10 @@ def manifest_of(
         tokens=_whole(_total([one.tokens for one in landed])),
         models=sorted({model for one in landed for model in one.models}),
         rounds=header.rounds,
+        phase_costs={
+            name: _total([one.phase_costs.get(name, 0.0) for one in landed])
+            for name in dict.fromkeys(name for one in landed for name in one.phase_costs)
+        },
     )
 
 
