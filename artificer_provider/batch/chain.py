@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from artificer_provider.batch.plan import Json, Phase, Work
+    from artificer_provider.client.models.batch import BatchJobResult
 
 #: Items that are read ahead, and rows that a storage which cannot append is given at once. A try that dies
 #: there repeats at most these; and one write to a storage is nothing beside a hundred calls of a model.
@@ -181,7 +182,7 @@ class Chained:
     One item on its way through the phases.
 
     :param index: its place in the shard.
-    :param paid: for it in earlier rounds.
+    :param paid: for it in earlier rounds, and by tries that died on the way.
     """
 
     index: int
@@ -223,10 +224,16 @@ class Chained:
         last = next(reversed(self.answers.values()), None)
         return self.error is not None or (last is not None and is_apology(last.text))
 
-    def row(self) -> dict[str, Json]:
-        """Write the row that an engine would have sent of it, and beside it what each phase cost."""
-        good = self.error is None
-        answers = self.answers
+    def row(self, *, is_whole: bool) -> dict[str, Json]:
+        """
+        Write the row that an engine would have sent of it, and beside it what each phase cost.
+
+        :param is_whole: False for one that is still to go on.
+        """
+        answers, good = self.answers, self.error is None
+        status = (
+            ItemStatus.FAILED if not good else ItemStatus.COMPLETED if is_whole else ItemStatus.PROCESSING
+        )
         models = {name: answer.model for name, answer in answers.items() if answer.model is not None}
         scores = {name: answer.score for name, answer in answers.items() if answer.score is not None}
         costs: dict[str, Json] = {**self.paid.phases}
@@ -236,7 +243,7 @@ class Chained:
             "itemIndex": self.index,
             "input": self.text,
             "metadata": self.metadata,
-            "status": ItemStatus.COMPLETED if good else ItemStatus.FAILED,
+            "status": status,
             "output": self.next_text if good and answers else None,
             "phaseOutputs": {name: answer.text for name, answer in answers.items()},
             "phaseModels": {**models},
@@ -247,6 +254,17 @@ class Chained:
             "round": self.round,
             "phaseCosts": costs,
         }
+
+
+def kept_answers(row: BatchJobResult, phases: Sequence[str]) -> dict[str, Answer]:
+    """Give the good answers of an item: it goes on behind them, and only the rest is paid."""
+    answers: dict[str, Answer] = {}
+    for name in phases:
+        text = row.phase_outputs.get(name)
+        if text is None or is_apology(text) or any(error.phase == name for error in row.errors):
+            break
+        answers[name] = Answer(text, row.phase_models.get(name), 0.0, 0, row.phase_scores.get(name))
+    return answers
 
 
 def untouched(index: int, text: str, metadata: dict[str, Json] | None) -> dict[str, Json]:

@@ -192,7 +192,7 @@ class ChainRun(Run):
         mark = f"{number:04}-{record.shard.fingerprint[:16]}-g{record.generation}"
         shard = Shard(self._landing.parts(mark), self._phases)
         others = sum(other.shard.count for other in self._ledger.shards if other.landed is not None)
-        self._progress.go_on(others + len(shard), self.header.items)
+        self._progress.go_on(others + shard.rows_made, self.header.items)
         return shard
 
     def _inputs(self, number: int) -> Iterator[Item]:
@@ -286,11 +286,15 @@ class _Gate:
         """Make sure that this try is still the task's."""
         self.fence()
 
+    def answered(self, item: Chained) -> None:
+        """Write down how far an item has come: what was paid for it is not paid again."""
+        self.shard.add(item, is_whole=False)
+
     def done(self, item: Chained) -> Callable[[], None] | None:
         """Write an item's row down, and count what it cost."""
-        before = len(self.shard)
-        row = self.shard.add(item)
-        self.progress.add(len(self.shard) - before)
+        before = self.shard.rows_made
+        row = self.shard.add(item, is_whole=True)
+        self.progress.add(self.shard.rows_made - before)
         self._is_unpriced |= row.status is ItemStatus.COMPLETED and row.cost_incurred is None
         if self.left is not None:
             self.left -= (row.cost_incurred or 0.0) - (item.paid.cost or 0.0)

@@ -53,13 +53,15 @@ class Engine:
         made = checked(ChainConfig, "chaining phases", phases=said).phases if said else []
         self._phases: dict[str, ChainPhase] = {phase.name: phase for phase in made}
 
-    async def chain(self, item: Chained) -> Chained:
+    async def chain(self, item: Chained, answered: Callable[[Chained], None]) -> Chained:
         """
-        Put an item through the phases.
+        Put an item through the phases that have no answer yet.
 
+        :param answered: told of each answer but the last.
         :raises ArtificerError: when the error would meet every other item too.
         """
-        for phase in self._work.phases:
+        phases = [phase for phase in self._work.phases if phase.name not in item.answers]
+        for phase in phases:
             try:
                 answer = await self._answer(phase, item.next_text)
             except ArtificerError as error:
@@ -70,6 +72,8 @@ class Engine:
                 item.answered(phase, answer)
             if item.is_over:
                 break
+            if phase is not phases[-1]:
+                answered(item)
         return item
 
     async def _answer(self, phase: Phase, text: str) -> Answer:
@@ -117,6 +121,10 @@ class Gate(Protocol):
 
     def before_block(self) -> None:
         """Do what must be done before more is paid for. Called by a thread, which may wait."""
+        ...
+
+    def answered(self, item: Chained) -> None:
+        """Take how far an item has come."""
         ...
 
     def done(self, item: Chained) -> Callable[[], None] | None:
@@ -167,7 +175,7 @@ async def work_on(items: Iterator[Chained], engine: Engine, gate: Gate, hands: i
     async def hand() -> None:
         try:
             while (item := await feed.next()) is not None:
-                if (rest := gate.done(await engine.chain(item))) is not None:
+                if (rest := gate.done(await engine.chain(item, gate.answered))) is not None:
                     await asyncio.to_thread(rest)
         except Exception as error:  # noqa: BLE001 - told when all hands are at rest
             feed.is_closed = True

@@ -39,11 +39,21 @@ def rows(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for file in files for line in file.read_text().splitlines()]
 
 
-def written(folder: Path) -> list[dict[str, Any]]:
-    """The rows that tries wrote down as they made them, whole lines only."""
+def _lines(folder: Path) -> list[dict[str, Any]]:
+    """All that tries wrote down, whole lines only."""
     files = sorted((folder / "rows" / ".parts").glob("*.jsonl"))
     lines = [line for file in files for line in file.read_bytes().splitlines(keepends=True)]
     return [json.loads(line) for line in lines if line.endswith(b"\n")]
+
+
+def rows_made(folder: Path) -> dict[int, dict[str, Any]]:
+    """The rows that tries wrote down as they made them, by item; those on their way are left out."""
+    return {row["itemIndex"]: row for row in _lines(folder) if row["status"] != "PROCESSING"}
+
+
+def answers_written(folder: Path) -> list[str]:
+    """What models were asked whose answers are written down, by the newest answer of each line."""
+    return [list(row["phaseOutputs"].values())[-1].removeprefix(">") for row in _lines(folder)]
 
 
 class FileStore(StoreDouble):
