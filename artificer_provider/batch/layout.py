@@ -194,7 +194,8 @@ def _of_item(item: Item) -> bytes:
 
 
 def _of_work(work: Work) -> bytes:
-    return b"".join(_written(part.to_wire()) for part in (*work.phases, work.options))
+    project = b"" if work.project_id is None else _written({"project_id": work.project_id})
+    return b"".join(_written(part.to_wire()) for part in (*work.phases, work.options)) + project
 
 
 def _written(value: dict[str, Json]) -> bytes:

@@ -109,10 +109,15 @@ class Options(_Wire):
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What is done to every item."""
+    """
+    What is done to every item.
+
+    :param project_id: the project whose documents a phase may look up.
+    """
 
     phases: tuple[Phase, ...]
     options: Options
+    project_id: str | None = None
 
 
 def checked_item(item: Item, where: str) -> Item:

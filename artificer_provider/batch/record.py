@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -205,6 +205,7 @@ class Landed:
     :param counts: rows by what became of them.
     :param cost: US dollars; None where the engine does not say.
     :param failures: the first reasons.
+    :param phase_costs: US dollars by phase, of a chain; None where the engine does not say.
     """
 
     file: str
@@ -213,6 +214,7 @@ class Landed:
     tokens: int | None
     models: list[str]
     failures: list[str]
+    phase_costs: dict[str, float | None] = field(default_factory=dict[str, "float | None"])
 
     @property
     def succeeded(self) -> int:

@@ -33,11 +33,12 @@ def judge(row: BatchJobResult, phases: Sequence[str]) -> RowStatus:
     """Say what became of an item: it succeeded only when every phase gave an answer that is one."""
     if row.status is ItemStatus.FAILED:
         return RowStatus.FAILED
-    if row.status is not ItemStatus.COMPLETED or not all(map(row.phase_outputs.__contains__, phases)):
+    if row.status is not ItemStatus.COMPLETED:
         return RowStatus.UNPROCESSED
-    if row.is_apology:
+    if row.is_apology:  # a chain ends there: no phase is given it
         return RowStatus.APOLOGY
-    return RowStatus.SUCCEEDED
+    is_whole = all(map(row.phase_outputs.__contains__, phases))
+    return RowStatus.SUCCEEDED if is_whole else RowStatus.UNPROCESSED
 
 
 def reason(row: BatchJobResult, status: RowStatus) -> str:

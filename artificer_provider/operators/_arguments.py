@@ -47,16 +47,16 @@ def check_output(output: str, output_format: str) -> None:
     read_format(output_format)
 
 
-def check_bounds(max_items_per_job: int) -> None:
+def check_bounds(most: int, name: str) -> None:
     """
-    Check how a run is cut into jobs.
+    Check how a run is cut into jobs, or into files.
 
-    :raises ConfigurationError: naming the argument.
+    :param most: items of one at most.
+    :param name: of the argument that says so.
+    :raises ConfigurationError: naming it.
     """
-    if not 1 <= max_items_per_job <= limits.MAX_ITEMS:
-        raise ConfigurationError(
-            f"max_items_per_job is {max_items_per_job}: write 1 to {limits.MAX_ITEMS:,}."
-        )
+    if not 1 <= most <= limits.MAX_ITEMS:
+        raise ConfigurationError(f"{name} is {most}: write 1 to {limits.MAX_ITEMS:,}.")
 
 
 def check_path(items: str) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import uuid
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from artificer_provider.client.errors import ConfigurationError
 from artificer_provider.operators._formats import Format, written
+from artificer_provider.operators._parts import FOLDER as PARTS
+from artificer_provider.operators._parts import Parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -50,6 +52,7 @@ class Manifest:
     :param cost: US dollars; None where the engine does not say of every row.
     :param rounds: how often what had no good answer may have been done over beyond what the task asks for.
     :param estimate: what it would cost, told before it began: ``least`` and ``likely``, in US dollars.
+    :param phase_costs: US dollars by phase, of a chain; None where the engine does not say of every row.
     """
 
     run: str
@@ -64,6 +67,7 @@ class Manifest:
     models: list[str]
     rounds: int = 0
     estimate: dict[str, Json] | None = None
+    phase_costs: dict[str, float | None] = field(default_factory=dict[str, "float | None"])
 
     def to_json(self) -> dict[str, Json]:
         """Write it as plain values."""
@@ -195,6 +199,14 @@ class Landing:
         except (OSError, ValueError, TypeError):
             return None
         return found if found.run == self.run else None
+
+    def parts(self, mark: str) -> Parts:
+        """
+        Give the rows of a chain that were made by now, beside those that are landed.
+
+        :param mark: whose they are.
+        """
+        return Parts(self._folder / PARTS, mark)
 
     def write_manifest(self, manifest: Manifest) -> str:
         """Write the manifest, last of all, and clear away what killed tries left; return where it is."""

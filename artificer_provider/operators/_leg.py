@@ -189,19 +189,30 @@ class Leg:
     def _carry_on(self, run: Run) -> dict[str, Json]:
         while not run.advance():
             run.heed(self._wait(run))
-        manifest = run.result()
-        place = self._landing.write_manifest(manifest)
-        self._report(manifest, place)
-        run.end(manifest)
-        if manifest.outcome != Outcome.SUCCEEDED:
-            raise AirflowFailException(_verdict(manifest, run.first_failures(), place))
-        return manifest.to_xcom(place)
+        return concluded(run, self._landing, self._log)
 
-    def _report(self, manifest: Manifest, place: str) -> None:
-        counts = ", ".join(f"{count} {status}" for status, count in manifest.counts.items() if count)
-        cost = "cost unknown" if manifest.cost is None else f"cost ${manifest.cost:.4f}"
-        models = ", ".join(manifest.models) or "no model named"
-        self._log.info("%d items: %s; %s; %s; rows by %s.", manifest.items, counts, cost, models, place)
+
+def concluded(run: Run, landing: Landing, log: Logger) -> dict[str, Json]:
+    """
+    Write the manifest of a run that is done, tell of it, and give the verdict.
+
+    :return: the manifest, in short.
+    :raises AirflowFailException: when the run failed, with all rows landed.
+    """
+    manifest = run.result()
+    place = landing.write_manifest(manifest)
+    _report(manifest, place, log)
+    run.end(manifest)
+    if manifest.outcome != Outcome.SUCCEEDED:
+        raise AirflowFailException(_verdict(manifest, run.first_failures(), place))
+    return manifest.to_xcom(place)
+
+
+def _report(manifest: Manifest, place: str, log: Logger) -> None:
+    counts = ", ".join(f"{count} {status}" for status, count in manifest.counts.items() if count)
+    cost = "cost unknown" if manifest.cost is None else f"cost ${manifest.cost:.4f}"
+    models = ", ".join(manifest.models) or "no model named"
+    log.info("%d items: %s; %s; %s; rows by %s.", manifest.items, counts, cost, models, place)
 
 
 def look_on(run: Run) -> Wake:

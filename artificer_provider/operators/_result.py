@@ -45,6 +45,10 @@ def manifest_of(
         models=sorted({model for one in landed for model in one.models}),
         rounds=header.rounds,
         estimate=None if header.estimate is None else header.estimate.to_json(),
+        phase_costs={
+            name: _total([one.phase_costs.get(name, 0.0) for one in landed])
+            for name in dict.fromkeys(name for one in landed for name in one.phase_costs)
+        },
     )
 
 

@@ -229,7 +229,7 @@ class ArtificerRunBatchOperator(_BatchOperator):
         from artificer_provider.operators._arguments import check_bounds, check_output
 
         check_output(output, output_format)
-        check_bounds(max_items_per_job)
+        check_bounds(max_items_per_job, "max_items_per_job")
         self.policy = read_policy(
             timeout=timeout,
             poll_interval=poll_interval,
