@@ -348,8 +348,9 @@ class Fleet:
         if len(self._over) == len(self._watches) or self._enough(len(self._over), now):
             return next(self._over[job_id] for job_id in self._watches if job_id in self._over)
         still = [self._watches[job_id] for job_id in self.open]
-        if (wake := next(filter(None, (watch.verdict(now, looked_at) for watch in still)), None)) is not None:
-            return wake
+        for watch in still:
+            if (found := watch.verdict(now, looked_at)) is not None:
+                return found
         away = self.outage.since
         if away is not None and now - away >= self._terms.max_unreachable:
             return Wake(Reason.UNREACHABLE, still[0].job_id, still[0].status, self.outage.message)
