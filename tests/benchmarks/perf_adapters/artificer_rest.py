@@ -114,4 +114,4 @@ def make_trigger(i: int, poll_s: float) -> Any:
 
 
 def is_success(payload: dict[str, Any]) -> bool:
-    return (payload["reason"], payload["status"]) == ("ended", "COMPLETED")
+    return bool((payload["reason"], payload["status"]) == ("ended", "COMPLETED"))
