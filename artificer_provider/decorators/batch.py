@@ -5,7 +5,11 @@ from __future__ import annotations
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, cast
 
-from airflow.providers.common.compat.sdk import DecoratedOperator, task_decorator_factory
+from airflow.providers.common.compat.sdk import (
+    SET_DURING_EXECUTION,
+    DecoratedOperator,
+    task_decorator_factory,
+)
 
 from artificer_provider.decorators._called import Called
 from artificer_provider.operators.batch import ArtificerRunBatchOperator
@@ -43,7 +47,11 @@ class _BatchDecoratedOperator(Called, ArtificerRunBatchOperator):
         **kwargs: Any,  # noqa: ANN401 - ArtificerRunBatchOperator's
     ) -> None:
         super().__init__(
-            python_callable=python_callable, op_args=op_args, op_kwargs=op_kwargs, items="", **kwargs
+            python_callable=python_callable,
+            op_args=op_args,
+            op_kwargs=op_kwargs,
+            items=SET_DURING_EXECUTION,
+            **kwargs,
         )
 
     def execute(self, context: Context) -> dict[str, Json]:
