@@ -127,10 +127,11 @@ class Landing:
         """Read the manifest of this run that an earlier try wrote; None where there is none."""
         try:
             said = json.loads((self._folder / MANIFEST).read_text(encoding="utf-8"))
-            last = Manifest(**{name: said[name] for name in Manifest.__dataclass_fields__ if name in said})
+            known = {name: said[name] for name in Manifest.__dataclass_fields__ if name in said}
+            found = Manifest(**known)
         except (OSError, ValueError, TypeError):
             return None
-        return last if last.run == self._run else None
+        return found if found.run == self._run else None
 
     def parts(self, mark: str) -> Parts:
         """
