@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from artificer_provider.client import Artificer
     from artificer_provider.client.models.batch import BatchJobResult
+    from artificer_provider.operators._asked import Asked
     from artificer_provider.operators._ledger import Ledger
-    from artificer_provider.operators._run import Asked
 
 #: What is asked: harmless, short, and answered in a word or two.
 QUESTION = "Answer with one word: yes."

@@ -8,9 +8,12 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+
 from artificer_provider.batch.chain import Chained, Chaining, check_dialect, check_work, total
 from artificer_provider.batch.record import Landed, Outcome
 from artificer_provider.batch.results import Tally
+from artificer_provider.batch.spending import cost_left, needs_prices
 from artificer_provider.client.errors import ArtificerError
 from artificer_provider.client.states import ItemStatus
 from artificer_provider.hooks.artificer import ArtificerHook
@@ -27,10 +30,10 @@ if TYPE_CHECKING:
 
     from artificer_provider.batch.plan import Item, Json
     from artificer_provider.client import AsyncArtificer
+    from artificer_provider.operators._asked import Asked
     from artificer_provider.operators._chain_rows import ChainRow
     from artificer_provider.operators._landing import Landing
     from artificer_provider.operators._ledger import Ledger
-    from artificer_provider.operators._run import Asked
 
 
 def run_by_chain(
@@ -59,6 +62,7 @@ class ChainRun(Run):
         landing: Landing,
         log: Logger,
         chaining: Chaining | None = None,
+        permanent: type[AirflowException] = AirflowFailException,
     ) -> None:
         super().__init__(
             # Nothing is billed through these: they end the jobs of a run that was a batch before.
@@ -72,6 +76,7 @@ class ChainRun(Run):
         options = asked.work.options
         self._chaining = chaining or Chaining(options.concurrency or Chaining().concurrency)
         self._progress = _Progress(log)
+        self._permanent = permanent
         self._is_ended = False
 
     def to_the_end(self) -> dict[str, Json]:
@@ -80,7 +85,7 @@ class ChainRun(Run):
 
         :return: the manifest, in short.
         """
-        with self.client, told_to_airflow(self.kept):
+        with self.client, told_to_airflow(self.kept, self._permanent):
             check_work(self._asked.work)
             self._landing.prepare()
             self.begin()
@@ -175,13 +180,13 @@ class ChainRun(Run):
             self._ledger.note(replace(self.header, stopping=gate.stop))
 
     def _gate(self, number: int, shard: Shard) -> _Gate:
-        left = self._cost_left()
+        left = cost_left(self._policy, self._ledger.shards)
         return _Gate(
             shard=shard,
             # Refused to a try that was superseded: it pays for nothing more.
             fence=lambda: self._ledger.note_shard(number, self._ledger.shards[number]),
             left=None if left is None else left - shard.cost,
-            needs_prices=self._policy.max_cost is not None and self._needs_prices,
+            needs_prices=left is not None and needs_prices(self._policy),
             is_late=self._is_late,
             is_ended=lambda: self._is_ended,
             progress=self._progress,

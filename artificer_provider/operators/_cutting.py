@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from artificer_provider.batch.record import Header
     from artificer_provider.client import Artificer
     from artificer_provider.client.errors import InvalidRequestError
+    from artificer_provider.operators._asked import Asked
     from artificer_provider.operators._ledger import Ledger
-    from artificer_provider.operators._run import Asked
 
 
 def bounds_of(client: Artificer, wanted: Bounds) -> Bounds:

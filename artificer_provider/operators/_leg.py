@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from artificer_provider.batch.plan import Json, Work
     from artificer_provider.batch.sources import Source
     from artificer_provider.client import Artificer
+    from artificer_provider.operators._asked import Asked
     from artificer_provider.operators._landing import Landing, Manifest
     from artificer_provider.operators._ledger import Ledger
-    from artificer_provider.operators._run import Asked
 
 _TOLD_FAILURES = 5
 _TOLD_JOBS = 5

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from artificer_provider.batch.layout import gathered, lot_of
-from artificer_provider.batch.policy import OnChangedInput, OnClearedSuccess, OnUnknownCost
+from artificer_provider.batch.policy import OnChangedInput, OnClearedSuccess
 from artificer_provider.batch.record import Outcome
 from artificer_provider.batch.results import Tally, merged, to_do_over
+from artificer_provider.batch.spending import cost_left, needs_prices, unaffordable
 from artificer_provider.batch.watch import Reason, Terms
 from artificer_provider.client.errors import (
     ConfigurationError,
@@ -29,35 +30,17 @@ if TYPE_CHECKING:
 
     from airflow.sdk.types import Logger
 
-    from artificer_provider.batch.layout import Bounds, Layout, Lot
-    from artificer_provider.batch.plan import Work
-    from artificer_provider.batch.policy import Policy
+    from artificer_provider.batch.layout import Layout, Lot
     from artificer_provider.batch.record import Header
-    from artificer_provider.batch.sources import Source
     from artificer_provider.batch.watch import Wake
     from artificer_provider.client import Artificer
     from artificer_provider.client.models.batch import BatchJobResult
+    from artificer_provider.operators._asked import Asked
     from artificer_provider.operators._landing import Landing, Manifest
     from artificer_provider.operators._ledger import Ledger
 
 #: Jobs given up for dead in one run, before it is a failure.
 MAX_REVIVED = 3
-
-
-@dataclass(frozen=True)
-class Asked:
-    """
-    What a task asks for.
-
-    :param name: the user's name for the jobs.
-    """
-
-    source: Source
-    work: Work
-    policy: Policy
-    name: str
-    conn_id: str
-    bounds: Bounds
 
 
 class Run:
@@ -202,7 +185,7 @@ class Run:
             if self._is_late():
                 self.stop(Outcome.DEADLINE)
                 return True
-            if waiting and (outcome := self._unaffordable()) is not None:
+            if waiting and (outcome := unaffordable(self._policy, self._ledger.shards)) is not None:
                 self.stop(outcome)
                 return True
             slots = self._policy.max_parallel_jobs - len(running)
@@ -222,8 +205,8 @@ class Run:
             max_stalled=self._policy.max_stalled,
             slots=self._policy.max_parallel_jobs,
             more=bool(self._to_start()),
-            cost_left=self._cost_left(),
-            needs_prices=self._needs_prices,
+            cost_left=cost_left(self._policy, self._ledger.shards),
+            needs_prices=needs_prices(self._policy),
         )
 
     def running(self) -> list[str]:
@@ -401,26 +384,6 @@ class Run:
     def _is_late(self) -> bool:
         deadline = self._deadline()
         return deadline is not None and time.time() >= deadline
-
-    @property
-    def _needs_prices(self) -> bool:
-        return self._policy.on_unknown_cost is OnUnknownCost.FAIL
-
-    def _unaffordable(self) -> Outcome | None:
-        """Say why nothing more may be started, where that is so."""
-        left = self._cost_left()
-        if left is None:
-            return None
-        landed = [record.landed for record in self._ledger.shards if record.landed]
-        if self._needs_prices and any(one.cost is None for one in landed):
-            return Outcome.UNPRICED
-        return Outcome.BUDGET if left <= 0 else None
-
-    def _cost_left(self) -> float | None:
-        if self._policy.max_cost is None:
-            return None
-        spent = [record.landed.cost if record.landed else record.spent for record in self._ledger.shards]
-        return self._policy.max_cost - sum(cost for cost in spent if cost is not None)
 
 
 def _cancel(client: Artificer, job_id: str) -> None:

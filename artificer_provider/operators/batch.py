@@ -294,11 +294,11 @@ class ArtificerRunBatchOperator(_BatchOperator):
 
     def _leg(self, context: Context) -> Leg:
         from artificer_provider.batch.layout import Bounds
+        from artificer_provider.operators._asked import Asked
         from artificer_provider.operators._errors import permanent_under
         from artificer_provider.operators._formats import read_format
         from artificer_provider.operators._landing import Landing, folder_at
         from artificer_provider.operators._leg import Leg, look_on
-        from artificer_provider.operators._run import Asked
 
         asked = Asked(
             source=self.source(),

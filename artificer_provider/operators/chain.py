@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from artificer_provider.client.errors import ConfigurationError
 from artificer_provider.operators.batch import DEFAULT_POLL_INTERVAL, DEFAULT_TIMEOUT, _BatchOperator
 
 if TYPE_CHECKING:
@@ -67,6 +66,7 @@ class ArtificerChainOperator(_BatchOperator):
         "output_path",
         "project_id",
     )
+    kept = "Nothing was sent by this try."
 
     def __init__(
         self,
@@ -89,6 +89,8 @@ class ArtificerChainOperator(_BatchOperator):
         **kwargs: Any,  # noqa: ANN401 - BaseOperator's
     ) -> None:
         if kwargs.get("options") is not None:
+            from artificer_provider.client.errors import ConfigurationError
+
             raise ConfigurationError("options are those of a batch job: a chain has concurrency beside them.")
         super().__init__(**kwargs)
         self.output_path = output  # `output` is Airflow's: the XComArg of the task
@@ -136,16 +138,14 @@ class ArtificerChainOperator(_BatchOperator):
 
     def execute(self, context: Context) -> dict[str, Json]:
         """Work on all items, and land their rows."""
-        from airflow.providers.common.compat.sdk import ObjectStoragePath
-
         from artificer_provider.batch.layout import Bounds
+        from artificer_provider.operators._asked import Asked
         from artificer_provider.operators._chain_run import ChainRun
-        from artificer_provider.operators._errors import told_to_airflow
+        from artificer_provider.operators._errors import permanent_under
         from artificer_provider.operators._formats import read_format
-        from artificer_provider.operators._landing import Landing
-        from artificer_provider.operators._run import Asked
+        from artificer_provider.operators._landing import Landing, folder_at
 
-        with told_to_airflow(lambda: "Nothing was sent by this try."):
+        with self.told_to_airflow():
             asked = Asked(
                 source=self.source(),
                 work=self.work(),
@@ -155,7 +155,7 @@ class ArtificerChainOperator(_BatchOperator):
                 bounds=Bounds(items=self.max_items_per_file),
             )
             landing = Landing(
-                ObjectStoragePath(self.output_path),
+                folder_at(self.output_path),
                 self.run_key(context).digest(),
                 read_format(self.output_format),
             )
@@ -165,6 +165,7 @@ class ArtificerChainOperator(_BatchOperator):
                 landing=landing,
                 log=self.log,
                 chaining=self.chaining,
+                permanent=permanent_under(getattr(self, "retry_policy", None)),
             )
             return self._run.to_the_end()
 
