@@ -41,6 +41,10 @@ def get_provider_info() -> dict[str, object]:
                 "name": "artificer_batch",
                 "class-name": "artificer_provider.decorators.batch.artificer_batch_task",
             },
+            {
+                "name": "artificer_chain",
+                "class-name": "artificer_provider.decorators.chain.artificer_chain_task",
+            },
         ],
         "connection-types": [
             {

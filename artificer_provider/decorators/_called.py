@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, cast
 
-from airflow.providers.common.compat.sdk import DecoratedOperator, context_merge, determine_kwargs
+from airflow.providers.common.compat.sdk import (
+    SET_DURING_EXECUTION,
+    DecoratedOperator,
+    context_merge,
+    determine_kwargs,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
     from airflow.providers.common.compat.sdk import Context
+
+    from artificer_provider.batch.plan import Json
+    from artificer_provider.batch.sources import Columns, Source
+    from artificer_provider.operators._inputs import Items
 
 
 class Called(DecoratedOperator):
@@ -19,3 +31,47 @@ class Called(DecoratedOperator):
         kwargs = determine_kwargs(self.python_callable, self.op_args, context)
         given: object = self.python_callable(*self.op_args, **kwargs)
         return given
+
+
+class CalledForItems(Called):
+    """
+    An operator whose items are what a function gives: a list of them, or the path of a file or folder.
+
+    The function is called when items are read, in each leg that reads them: it must give the same ones again.
+    What it gives is no template, and is kept nowhere in Airflow.
+    """
+
+    columns: Callable[[], Columns]
+
+    def __init__(
+        self,
+        *,
+        python_callable: Callable[..., object],
+        op_args: Collection[object] | None = None,
+        op_kwargs: Mapping[str, object] | None = None,
+        **kwargs: Any,  # noqa: ANN401 - the operator's
+    ) -> None:
+        super().__init__(
+            python_callable=python_callable,
+            op_args=op_args,
+            op_kwargs=op_kwargs,
+            items=SET_DURING_EXECUTION,
+            **kwargs,
+        )
+
+    def execute(self, context: Context) -> dict[str, Json]:
+        """Run what the function gives."""
+        self._given = partial(self.call, context)
+        manifest: dict[str, Json] = super().execute(context)
+        return manifest
+
+    def source(self) -> Source:
+        """Find the items when they are first read: a leg that only lands needs none."""
+        from artificer_provider.batch.sources import Made
+
+        return Made(cache(self._made))
+
+    def _made(self) -> Source:
+        from artificer_provider.operators._inputs import source_of
+
+        return source_of(cast("Items", self._given()), self.columns())

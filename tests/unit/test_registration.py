@@ -12,6 +12,7 @@ from typing import Any
 
 import airflow
 import jsonschema
+import pytest
 
 from artificer_provider import __version__
 from artificer_provider.get_provider_info import get_provider_info
@@ -19,6 +20,14 @@ from artificer_provider.hooks.artificer import ArtificerHook
 
 AIRFLOW = Path(airflow.__file__).parent
 INFO: dict[str, Any] = get_provider_info()
+#: What a DAG file imports.
+PARSED = [
+    module
+    for kind in ("operators", "sensors")
+    for integration in INFO[kind]
+    for module in integration["python-modules"]
+]
+DECORATORS = [decorator["class-name"].rpartition(".")[0] for decorator in INFO["task-decorators"]]
 
 
 def modules_after(statement: str) -> set[str]:
@@ -80,12 +89,14 @@ def test_parsing_a_dag_loads_neither_the_client_nor_the_engine() -> None:
     assert not {name for name in loaded if name.startswith(heavy)}
 
 
-def test_a_parsed_dag_loads_neither_the_client_nor_what_only_a_running_task_needs() -> None:
+@pytest.mark.parametrize("module", [*PARSED, *DECORATORS])
+def test_a_parsed_dag_loads_neither_the_client_nor_what_only_a_running_task_needs(module: str) -> None:
     bare = (
         "import airflow.triggers.base\n"
-        "from airflow.providers.common.compat.sdk import BaseHook, BaseOperator, conf"
+        "from airflow.providers.common.compat.sdk import BaseHook, BaseOperator, BaseSensorOperator, conf\n"
+        "from airflow.providers.common.compat.sdk import DecoratedOperator"
     )
-    new = modules_after(f"{bare}\nimport artificer_provider.operators.batch") - modules_after(bare)
+    new = modules_after(f"{bare}\nimport {module}") - modules_after(bare)
     assert len(new) <= 30
     heavy = ("artificer_provider.client", "artificer_provider.engine")
     assert not [name for name in new if name.startswith(heavy)]

@@ -15,6 +15,7 @@ from artificer_provider.batch.watch import Reason, Wake
 from artificer_provider.client import Artificer
 from artificer_provider.client.errors import ConfigurationError
 from artificer_provider.decorators.batch import artificer_batch_task
+from artificer_provider.decorators.chain import artificer_chain_task
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,6 +91,20 @@ def test_a_function_can_give_the_path_of_a_file(
     operator = made(items, tmp_path, poll_interval=0.05)
     operator.execute(context(StoreDouble(), TaskInstanceDouble(run_id=request.node.name)))
     assert models.texts() == ["from a file"]
+
+
+def test_a_chain_runs_what_a_function_gives(
+    url: str, models: ModelServer, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    def items() -> list[str]:
+        return ["one {{ 1 / 0 }}"]
+
+    with DAG("d", schedule=None):
+        decorator: Any = artificer_chain_task(items, phases=PHASES, output=str(tmp_path / "rows"))
+        operator = decorator().operator
+    manifest = operator.execute(context(StoreDouble(), TaskInstanceDouble(run_id=request.node.name)))
+    assert manifest["counts"]["succeeded"] == 1
+    assert models.texts() == ["one {{ 1 / 0 }}"]
 
 
 def test_it_is_known_as_a_task_decorator_maps_and_checks_its_arguments() -> None:
