@@ -22,6 +22,7 @@ def get_provider_info() -> dict[str, object]:
                     "artificer_provider.operators.export",
                     "artificer_provider.operators.jobs",
                     "artificer_provider.operators.projects",
+                    "artificer_provider.operators.sharded",
                 ],
             }
         ],

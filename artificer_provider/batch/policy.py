@@ -53,6 +53,7 @@ class Policy:
     :param durable: whether a later try goes on with the jobs of an earlier one.
     :param canary: whether a deployed engine is asked first if its batches reach a model.
     :param fallback: what is done when they do not; None fails the task.
+    :param max_unreachable: seconds that the engine may be out of reach while its jobs are watched.
     """
 
     timeout: float
@@ -68,6 +69,7 @@ class Policy:
     on_cleared_success: OnClearedSuccess = OnClearedSuccess.REUSE
     canary: bool = True
     fallback: Fallback | None = None
+    max_unreachable: float = 3600.0
 
     def allowed_failures(self, items: int) -> int:
         """Say how many of the items may be without a good answer."""
@@ -89,6 +91,7 @@ def read_policy(
     on_cleared_success: str,
     canary: bool = True,
     fallback: str | None = None,
+    max_unreachable: timedelta = timedelta(hours=1),
 ) -> Policy:
     """
     Check the terms.
@@ -97,6 +100,7 @@ def read_policy(
     """
     _require(timeout > timedelta(0), f"timeout is {timeout}: it must be more than 0.")
     _require(max_stalled > timedelta(0), f"max_stalled is {max_stalled}: it must be more than 0.")
+    _require(max_unreachable > timedelta(0), f"max_unreachable is {max_unreachable}: it must be more than 0.")
     _require(poll_interval > 0, f"poll_interval is {poll_interval}: it must be more than 0 seconds.")
     _require(max_parallel_jobs >= 1, f"max_parallel_jobs is {max_parallel_jobs}: it must be 1 or more.")
     _require(max_cost is None or max_cost > 0, f"max_cost is {max_cost}: it must be more than 0 US dollars.")
@@ -120,6 +124,7 @@ def read_policy(
         _member(OnClearedSuccess, "on_cleared_success", on_cleared_success),
         canary,
         None if fallback is None else _member(Fallback, "fallback", fallback),
+        max_unreachable.total_seconds(),
     )
 
 

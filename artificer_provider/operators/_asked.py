@@ -18,6 +18,7 @@ class Asked:
     What a task asks for.
 
     :param name: the user's name for the jobs.
+    :param first: the number of the first item's row.
     """
 
     source: Source
@@ -26,3 +27,4 @@ class Asked:
     name: str
     conn_id: str
     bounds: Bounds
+    first: int = 0

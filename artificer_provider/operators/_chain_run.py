@@ -216,7 +216,7 @@ class ChainRun(Run):
         self._ledger.note_shard(number, replace(self._ledger.shards[number], landed=landed))
 
     def _write(self, number: int, shard: Shard) -> Landed:
-        tally = Tally(self._phases, self._ledger.shards[number].shard.first)
+        tally = Tally(self._phases, self._asked.first + self._ledger.shards[number].shard.first)
         costs: dict[str, float | None] = {}
         rows = tally.records(_priced(shard.rows(self._inputs(number)), costs))
         return Landed(

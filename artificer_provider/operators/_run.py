@@ -207,6 +207,7 @@ class Run:
             more=bool(self._to_start()),
             cost_left=cost_left(self._policy, self._ledger.shards),
             needs_prices=needs_prices(self._policy),
+            max_unreachable=self._policy.max_unreachable,
         )
 
     def running(self) -> list[str]:
@@ -363,7 +364,7 @@ class Run:
 
     def _land(self, number: int) -> None:
         record = self._ledger.shards[number]
-        tally = Tally(self._phases, record.shard.first)
+        tally = Tally(self._phases, self._asked.first + record.shard.first)
         rows = tally.records(self._rows(record.jobs))
         file = self._landing.write_rows(number, self.header.shards, rows)
         landed = landed_as(file, tally)

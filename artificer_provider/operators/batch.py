@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 #: What a run may take before it is cancelled.
 DEFAULT_TIMEOUT = timedelta(hours=24)
 DEFAULT_STALLED = timedelta(hours=1)
+DEFAULT_UNREACHABLE = timedelta(hours=1)
 DEFAULT_POLL_INTERVAL = 10.0
 
 #: What Airflow resumes a task with whose deferral it ended itself, and the reason that means its timeout. The
@@ -179,6 +180,8 @@ class ArtificerRunBatchOperator(_BatchOperator):
         is done is landed, and the task fails.
     :param max_stalled: how long a job may run without any change; then it is given up for dead, the rows
         that are done are kept, and the rest goes into a new job.
+    :param max_unreachable: how long the engine may be out of reach while the jobs run; then this try fails,
+        and the next one goes on with them.
     :param durable: whether a later try goes on with the jobs of an earlier one; without it they are
         cancelled, and all is paid again.
     :param on_changed_input: what a later try does that finds another input: ``cancel_and_rerun`` or ``fail``.
@@ -189,13 +192,15 @@ class ArtificerRunBatchOperator(_BatchOperator):
         of stock engines, the task fails before anything is spent. ``False`` skips it.
     :param fallback: what is done in place of that failure: ``chain`` has each item answered by calls of its
         own, over ``orchestration.processText``.
+    :param part: the part of the items that this task runs, where
+        :class:`~artificer_provider.operators.sharded.ArtificerPlanPartsOperator` cut them for several.
     :param deferrable: wait in the triggerer, without a worker slot.
     :param poll_interval: seconds between two looks at the jobs.
     :param job_name: what people know the jobs by; an identifying mark is put behind it.
     :param artificer_conn_id: the connection to the engine.
     """
 
-    template_fields: Sequence[str] = (*_BatchOperator.template_fields, "output_path")
+    template_fields: Sequence[str] = (*_BatchOperator.template_fields, "output_path", "part")
 
     def __init__(
         self,
@@ -213,8 +218,10 @@ class ArtificerRunBatchOperator(_BatchOperator):
         durable: bool = True,
         on_changed_input: str = "cancel_and_rerun",
         on_cleared_success: str = "reuse",
+        max_unreachable: timedelta = DEFAULT_UNREACHABLE,
         canary: bool = True,
         fallback: str | None = None,
+        part: Mapping[str, int] | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poll_interval: float = DEFAULT_POLL_INTERVAL,
         **kwargs: Any,  # noqa: ANN401 - BaseOperator's
@@ -223,6 +230,7 @@ class ArtificerRunBatchOperator(_BatchOperator):
         self.output_path = output  # `output` is Airflow's: the XComArg of the task
         self.output_format = output_format
         self.max_items_per_job = max_items_per_job
+        self.part = part
         self.deferrable = deferrable
         self._under_way: Leg | None = None
         from artificer_provider.batch.policy import read_policy
@@ -242,9 +250,17 @@ class ArtificerRunBatchOperator(_BatchOperator):
             durable=durable,
             on_changed_input=on_changed_input,
             on_cleared_success=on_cleared_success,
+            max_unreachable=max_unreachable,
             canary=canary,
             fallback=fallback,
         )
+
+    def source(self) -> Source:
+        """Find where the items come from: of a part, only those of it."""
+        from artificer_provider.batch.parts import Part, PartOf
+
+        source = super().source()
+        return source if self.part is None else PartOf(source, Part.read(self.part))
 
     def execute(self, context: Context) -> dict[str, Json]:
         """Bring the jobs to run, wait for them (or defer), and land their rows."""
@@ -307,6 +323,7 @@ class ArtificerRunBatchOperator(_BatchOperator):
             name=self.job_name,
             conn_id=self.artificer_conn_id,
             bounds=Bounds(items=self.max_items_per_job),
+            first=0 if self.part is None else self.part["first"],
         )
         folder, form = folder_at(self.output_path), read_format(self.output_format)
         self._under_way = Leg(
