@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle, islice
 
 WRITES = ("layout", "header", "since", "intent", "job id", "start", "landed", "end", "round", "stopping")
@@ -66,7 +66,8 @@ class Case:
 
     :param story: what else the run goes through.
     :param jobs: how many it is cut into.
-    :param at: the how manieth time that the step is reached.
+    :param series: what its number is one of: ``k`` for kills, ``s`` for stops.
+    :param at: at which time that the step is reached.
     """
 
     number: int
@@ -77,11 +78,12 @@ class Case:
     jobs: int
     parallel: int
     at: int
+    series: str = "k"
 
     @property
     def name(self) -> str:
         """What its jobs are known by."""
-        return f"k{self.number:03}"
+        return f"{self.series}{self.number:03}"
 
     @property
     def stops(self) -> dict[str, int]:
@@ -112,7 +114,7 @@ def cases(count: int, seed: int, steps: tuple[str, ...] = STEPS) -> list[Case]:
 def stops(count: int, seed: int) -> list[Case]:
     """Choose steps over all of the way at which a process is stopped, the riskiest first."""
     others = [step for step in STEPS if step not in RISKIEST and not step.endswith("layout")]
-    return cases(count, seed, (*RISKIEST, *others))
+    return [replace(case, series="s") for case in cases(count, seed, (*RISKIEST, *others))]
 
 
 def _case(number: int, step: str, dialect: str, deferrable: bool, chance: random.Random) -> Case:  # noqa: FBT001 - a field
