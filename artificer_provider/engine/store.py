@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ T = TypeVar("T")
 
 DATABASE = "engine.sqlite3"
 READERS = 4
+#: How long another process may hold the file (seconds).
+BUSY_TIMEOUT = 30.0
 #: A transaction of more would keep its first change waiting too long.
 MOST_AT_ONCE = 16
 
@@ -31,7 +34,7 @@ class UnreadableStoreError(Exception):
 
 def connect(path: Path) -> sqlite3.Connection:
     """Open a connection to an engine's file, for its engine or for another process beside it."""
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT)
     connection.row_factory = sqlite3.Row
     # FULL: a reply that was sent must outlive a power cut, not only a crash.
     connection.executescript("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
@@ -52,11 +55,25 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
                 f"{path} has schema version {version}, this engine reads {len(STEPS)}: "
                 "use the engine that wrote it, or another data directory"
             )
-        connection.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(connection)
         while (version := _version(connection)) < len(STEPS):
             _take_step(connection, version)
     except sqlite3.DatabaseError as error:
         raise _unreadable(path, error) from error
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Write changes into a log beside the file. For this switch SQLite itself does not wait for others."""
+    give_up_at = time.monotonic() + BUSY_TIMEOUT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= give_up_at:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _unreadable(path: Path, error: sqlite3.DatabaseError) -> UnreadableStoreError:

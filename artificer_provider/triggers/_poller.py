@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from artificer_provider.batch.sweep import Ask, Singles
     from artificer_provider.batch.watch import Terms
     from artificer_provider.client import AsyncArtificer
-    from artificer_provider.client.models.batch import BatchJob, JobChanges, JobPage, JobStanding
+    from artificer_provider.client.models.batch import BatchJob, JobChanges
+    from artificer_provider.client.models.standing import JobPage, JobStanding
 
 #: The part of the time until a trigger may fire in which others that begin are waited for.
 GATHERING = 0.6

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import AfterValidator, Field, JsonValue, StringConstraints
 
 from artificer_provider.client import limits
 from artificer_provider.client.apologies import is_apology
@@ -121,38 +121,6 @@ class BatchJob(Reply):
     error: str | None = None
     estimated_time_remaining: float | None = None
     revision: int | None = None
-
-
-class JobStanding(Reply):
-    """
-    Where a job stands: the part of :class:`BatchJob` that changes while it runs, and nothing else.
-
-    Of a whole row it is its moments that take long to read, and its settings that take up memory.
-    """
-
-    model_config = ConfigDict(extra="ignore")
-
-    id: str
-    status: JobStatus
-    total_items: int
-    completed_items: Annotated[int, NULL_IS_ZERO] = 0
-    failed_items: Annotated[int, NULL_IS_ZERO] = 0
-    current_phase: str | None = None
-    cost_incurred: float | None = None
-    estimated_time_remaining: float | None = None
-
-
-class JobPage(Reply):
-    """
-    A page of a list of jobs, newest first.
-
-    :param total: how many jobs are on all pages; None where the engine does not say.
-    :param next_cursor: from where on their changes are told; None on a deployed engine, which tells none.
-    """
-
-    jobs: Annotated[list[JobStanding], NULL_IS_EMPTY_LIST] = Field(default_factory=list[JobStanding])
-    total: int | None = None
-    next_cursor: str | None = None
 
 
 class ItemError(Reply):

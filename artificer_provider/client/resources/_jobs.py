@@ -42,8 +42,8 @@ from artificer_provider.client.models.batch import (
     BatchJobResult,
     BatchOptions,
     CreateBatchJob,
-    JobPage,
 )
+from artificer_provider.client.models.standing import JobPage
 from artificer_provider.client.resources import _deployed
 from artificer_provider.client.resources._checked import beyond, checked, header, in_range, path
 from artificer_provider.client.resources._pages import all_of

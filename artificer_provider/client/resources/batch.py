@@ -31,9 +31,9 @@ from artificer_provider.client.models.batch import (
     CleanedCheckpoints,
     CleanupCheckpoints,
     JobChanges,
-    JobPage,
     PhaseConfig,
 )
+from artificer_provider.client.models.standing import JobPage
 from artificer_provider.client.resources import _deployed, _jobs
 from artificer_provider.client.resources._checked import checked, in_range, path
 from artificer_provider.client.resources._jobs import BATCH, DEFAULT_POLL_INTERVAL, Jobs, Rows

@@ -41,7 +41,7 @@ def test_the_rows_of_all_parts_are_numbered_through_and_gathered(
     file.write_text("".join(f'{{"text": "item {number}"}}\n' for number in range(7)))
     run_id = request.node.name
     plan = ArtificerPlanPartsOperator(task_id="plan", items=str(file), tasks=3, input_column="text")
-    parts = plan.execute(context(StoreDouble(), TaskInstanceDouble(run_id=run_id)))
+    parts: list[Any] = plan.execute(context(StoreDouble(), TaskInstanceDouble(run_id=run_id)))
     manifests: list[Any] = [
         ArtificerRunBatchOperator(
             task_id="run",

@@ -20,7 +20,8 @@ from artificer_provider.client.errors import (
     ReplyError,
     ServerError,
 )
-from artificer_provider.client.models.batch import BatchJob, JobPage
+from artificer_provider.client.models.batch import BatchJob
+from artificer_provider.client.models.standing import JobPage
 from artificer_provider.client.states import JobStatus
 
 if TYPE_CHECKING:

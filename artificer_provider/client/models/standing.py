@@ -1,0 +1,42 @@
+"""Where jobs stand: what is read of a list of many, whichever way an engine tells it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
+from artificer_provider.client.models._base import NULL_IS_EMPTY_LIST, NULL_IS_ZERO, Reply
+from artificer_provider.client.states import JobStatus
+
+
+class JobStanding(Reply):
+    """
+    Where a job stands: the part of :class:`~artificer_provider.client.models.batch.BatchJob` that changes while it runs, and nothing else.
+
+    Of a whole row it is its moments that take long to read, and its settings that take up memory.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str
+    status: JobStatus
+    total_items: int
+    completed_items: Annotated[int, NULL_IS_ZERO] = 0
+    failed_items: Annotated[int, NULL_IS_ZERO] = 0
+    current_phase: str | None = None
+    cost_incurred: float | None = None
+    estimated_time_remaining: float | None = None
+
+
+class JobPage(Reply):
+    """
+    A page of a list of jobs, newest first.
+
+    :param total: how many jobs are on all pages; None where the engine does not say.
+    :param next_cursor: from where on their changes are told; None on a deployed engine, which tells none.
+    """
+
+    jobs: Annotated[list[JobStanding], NULL_IS_EMPTY_LIST] = Field(default_factory=list[JobStanding])
+    total: int | None = None
+    next_cursor: str | None = None
