@@ -12,7 +12,7 @@ from artificer_provider.client.states import JobStatus
 
 class JobStanding(Reply):
     """
-    Where a job stands: the part of :class:`~artificer_provider.client.models.batch.BatchJob` that changes while it runs, and nothing else.
+    Where a job stands: the part of it that changes while it runs, and nothing else.
 
     Of a whole row it is its moments that take long to read, and its settings that take up memory.
     """

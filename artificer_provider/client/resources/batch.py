@@ -33,7 +33,6 @@ from artificer_provider.client.models.batch import (
     JobChanges,
     PhaseConfig,
 )
-from artificer_provider.client.models.standing import JobPage
 from artificer_provider.client.resources import _deployed, _jobs
 from artificer_provider.client.resources._checked import checked, in_range, path
 from artificer_provider.client.resources._jobs import BATCH, DEFAULT_POLL_INTERVAL, Jobs, Rows
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from artificer_provider.client.errors import StatusError
+    from artificer_provider.client.models.standing import JobPage
     from artificer_provider.client.states import JobStatus
 
 
