@@ -1,7 +1,8 @@
 """
 Run whenever a batch job ends on the engine, whoever started it, and print what became of it.
 
-Nothing polls for it in a task: the triggerer watches, and Airflow makes a run for each job that ends.
+Nothing polls for it in a task: the triggerer watches, and Airflow makes a run for each job that ends. It is
+paused until you switch it on, for it watches every job of the connection.
 """
 
 from __future__ import annotations
@@ -21,7 +22,13 @@ ENDED = Asset(
 )
 
 
-@dag(schedule=[ENDED], catchup=False, tags=["artificer", "example"], doc_md=__doc__)
+@dag(
+    schedule=[ENDED],
+    catchup=False,
+    is_paused_upon_creation=True,
+    tags=["artificer", "example"],
+    doc_md=__doc__,
+)
 def artificer_follow_up() -> None:
     """Say of each job that led to this run how it ended."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -9,6 +10,7 @@ from artificer_provider.operators._base import ArtificerOperator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import timedelta
 
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
@@ -120,6 +122,8 @@ class ArtificerUploadDocumentsOperator(ArtificerOperator):
     :param project_id: the project.
     :param files: a file, a folder or a pattern such as ``s3://docs/*.md``, or a list of these.
     :param allow_empty: whether a pattern that matches nothing is no failure.
+    :param wait_for_index: how long to wait until all of the project can be found; the try fails when that
+        takes longer. Unless given the task is done with the upload, and the engine indexes afterwards.
     :param artificer_conn_id: the connection to the engine.
     """
 
@@ -132,12 +136,14 @@ class ArtificerUploadDocumentsOperator(ArtificerOperator):
         project_id: str,
         files: str | Sequence[str],
         allow_empty: bool = False,
+        wait_for_index: timedelta | None = None,
         **kwargs: Any,  # noqa: ANN401 - BaseOperator's
     ) -> None:
         super().__init__(**kwargs)
         self.project_id = project_id
         self.files = files
         self.allow_empty = allow_empty
+        self.wait_for_index = wait_for_index
 
     def execute(self, context: Context) -> dict[str, Json]:
         """Upload what is not there; return the count, and the first ids."""
@@ -154,7 +160,22 @@ class ArtificerUploadDocumentsOperator(ArtificerOperator):
                 (doc.filename, doc.size): doc.id for doc in client.projects.iter_documents(self.project_id)
             }
             ids: list[Json] = [self._upload(client, file, there) for file in files]
+            if self.wait_for_index is not None:
+                self._wait(client, self.wait_for_index.total_seconds())
         return {"project_id": self.project_id, "count": len(ids), "document_ids": ids[:_SHOWN]}
+
+    def _wait(self, client: Artificer, seconds: float) -> None:
+        """Wait until everything in the project can be found."""
+        from artificer_provider.client.errors import ArtificerError
+
+        give_up_at = time.monotonic() + seconds
+        while left := client.search.get_stats(self.project_id).unindexed_documents:
+            if time.monotonic() >= give_up_at:
+                raise ArtificerError(
+                    f"{left} documents of project {self.project_id} cannot be found after {seconds:g} s.",
+                    retryable=True,
+                )
+            time.sleep(_LOOK_AGAIN)
 
     def _upload(
         self, client: Artificer, file: ObjectStoragePath, there: dict[tuple[str, int | None], str]
@@ -219,5 +240,6 @@ class ArtificerSearchOperator(ArtificerOperator):
         ]
 
 
+_LOOK_AGAIN = 0.5
 #: What the client pads a short text to (WIRE §5, ``uploadDocument``).
 _PADDED_TO = 200
