@@ -19,6 +19,7 @@ def get_provider_info() -> dict[str, object]:
                 "python-modules": [
                     "artificer_provider.operators.batch",
                     "artificer_provider.operators.chain",
+                    "artificer_provider.operators.chat",
                     "artificer_provider.operators.export",
                     "artificer_provider.operators.jobs",
                     "artificer_provider.operators.projects",

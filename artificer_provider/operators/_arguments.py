@@ -94,3 +94,22 @@ def check_search(limit: int, min_score: float | None) -> None:
         raise ConfigurationError(f"limit is {limit}: write 1 to {limits.MAX_SEARCH_RESULTS}.")
     if min_score is not None and not 0 <= min_score <= 1:
         raise ConfigurationError(f"min_score is {min_score}: write 0 to 1.")
+
+
+def check_chat(message: str, conversation_id: str | None, *of_new: str | None) -> None:
+    """
+    Check what is put to a conversation.
+
+    :param of_new: what only a new conversation can be given.
+    :raises ConfigurationError: naming the argument.
+    """
+    if not message.strip():
+        raise ConfigurationError("message is empty.")
+    if len(message) > limits.MAX_MESSAGE_CHARS:
+        raise ConfigurationError(
+            f"message has {len(message):,} characters; an engine takes {limits.MAX_MESSAGE_CHARS:,}."
+        )
+    if conversation_id is not None and any(of_new):
+        raise ConfigurationError(
+            "model, system_prompt and project_id are for a new conversation: leave out conversation_id."
+        )
