@@ -133,6 +133,7 @@ class Signalled:
             "phases": PHASES,
             "output": str(self.folder / "rows"),
             "poll_interval": 0.05,
+            "canary": False,  # its model would be asked, and wait with the others
             "deferrable": self.case.deferrable,
             "max_items_per_job": ITEMS // self.case.jobs,
             "max_parallel_jobs": self.case.parallel,

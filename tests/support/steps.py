@@ -33,19 +33,19 @@ def hook(reached: Reached) -> None:
     _hook_writes(reached)
     _hook_calls(reached)
     _hook_landing(reached)
-    defer, decide = ArtificerRunBatchOperator.defer, watch.Fleet.decide
+    defer, verdict = ArtificerRunBatchOperator.defer, watch.Fleet.verdict
 
     def deferring(self: ArtificerRunBatchOperator, **kwargs: Any) -> None:
         reached("before the deferral")
         defer(self, **kwargs)
 
-    def decided(self: watch.Fleet, now: float) -> float | watch.Wake:
-        decision = decide(self, now)
-        reached("woken" if isinstance(decision, watch.Wake) else "waiting")
-        return decision
+    def judged(self: watch.Fleet, now: float, looked_at: float) -> watch.Wake | None:
+        wake = verdict(self, now, looked_at)
+        reached("waiting" if wake is None else "woken")
+        return wake
 
     _put(ArtificerRunBatchOperator, "defer", deferring)
-    _put(watch.Fleet, "decide", decided)
+    _put(watch.Fleet, "verdict", judged)
 
 
 def _hook_writes(reached: Reached) -> None:
