@@ -63,23 +63,19 @@ class Row(Protocol):
         ...
 
 
-class PageRead(Protocol):
-    """What a page said."""
+@dataclass(frozen=True, slots=True)
+class PageRead:
+    """
+    What a page said.
 
-    @property
-    def jobs(self) -> Sequence[Row]:
-        """Its jobs, newest first."""
-        ...
+    :param job_ids: its jobs, newest first.
+    :param total: how many there are on all pages; None where the engine does not say.
+    :param next_cursor: from where on the changes are told, by an engine that tells them.
+    """
 
-    @property
-    def total(self) -> int | None:
-        """How many there are on all pages."""
-        ...
-
-    @property
-    def next_cursor(self) -> str | None:
-        """From where on the changes are told, by an engine that tells them."""
-        ...
+    job_ids: Sequence[str]
+    total: int | None
+    next_cursor: str | None
 
 
 class ChangesRead(Protocol):
@@ -234,13 +230,13 @@ class Sight:
         pages: Sequence[PageRead] = yield Pages(places)
         is_end = False
         for (status, offset), page in zip(places, pages, strict=True):
-            for nth, row in enumerate(page.jobs):
-                if self._is_watched(row.id):
-                    found.add(row.id)
-                    self._seen(row.id, offset + nth if status is None else None)
+            for nth, job_id in enumerate(page.job_ids):
+                if self._is_watched(job_id):
+                    found.add(job_id)
+                    self._seen(job_id, offset + nth if status is None else None)
             if status is None:
                 self._has_paged = True
-                is_end = len(page.jobs) < MAX_PAGE
+                is_end = len(page.job_ids) < MAX_PAGE
             elif page.total is not None:
                 self._totals[status] = page.total
         # Of the first page: what changed before a later one was read must be told, too.

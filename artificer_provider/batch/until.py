@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
@@ -104,15 +105,18 @@ def read_until(text: object) -> Until:
 
     :raises ConfigurationError: naming what comes closest.
     """
-    if isinstance(text, str) and text in (COMPLETED, ANY_TERMINAL):
-        return Until(text)
-    if isinstance(text, str) and text.startswith(_PERCENT):
-        return Until(text, _read_percent(text))
+    if isinstance(text, str) and (text in (COMPLETED, ANY_TERMINAL) or text.startswith(_PERCENT)):
+        return _read(text)
     from artificer_provider.client.errors import ConfigurationError
 
     close = difflib.get_close_matches(str(text).lower(), _WORDS, n=1, cutoff=0.5)
     hint = f"did you mean {close[0]!r}?" if close else f"write {', '.join(map(repr, _WORDS))}."
     raise ConfigurationError(f"until is {text!r}: no engine gets there; {hint}")
+
+
+@lru_cache
+def _read(text: str) -> Until:
+    return Until(text, _read_percent(text) if text.startswith(_PERCENT) else None)
 
 
 def _read_percent(text: str) -> float:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self
 
 from artificer_provider.batch.outage import Outage, jittered, passes
 from artificer_provider.batch.plan import as_mapping
+from artificer_provider.batch.progress import Standing
 from artificer_provider.batch.until import ANY_TERMINAL, Verdict, read_until
 from artificer_provider.client.errors import NotFoundError
 from artificer_provider.client.states import JobStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from artificer_provider.batch.plan import Json
+    from artificer_provider.batch.progress import Job
     from artificer_provider.client.errors import ArtificerError
 
 #: Airflow can mark a task failed whose trigger fires right after the deferral (apache/airflow#66374).
@@ -79,179 +81,6 @@ class Wake:
         )
 
 
-class Job(Protocol):
-    """The part of a job that a decision needs."""
-
-    @property
-    def status(self) -> JobStatus:
-        """Where it stands."""
-        ...
-
-    @property
-    def current_phase(self) -> str | None:
-        """What it is doing."""
-        ...
-
-    @property
-    def completed_items(self) -> int:
-        """How many items are through all phases."""
-        ...
-
-    @property
-    def failed_items(self) -> int:
-        """How many items failed."""
-        ...
-
-    @property
-    def total_items(self) -> int:
-        """How many items there are."""
-        ...
-
-    @property
-    def cost_incurred(self) -> float | None:
-        """What it cost until now, in US dollars."""
-        ...
-
-
-class Watch:
-    """
-    The watch over one job. Told what a look brought, it says how many seconds to wait, or what to wake for.
-
-    :param job_id: the job.
-    :param poll_interval: seconds between two looks; a tenth more or less, so that many tasks spread out.
-    :param deadline: seconds since the epoch after which the watch ends; None for never.
-    :param max_stalled: seconds that a job may run without any change; None for any number.
-    :param until: what is waited for, as :func:`~artificer_provider.batch.until.read_until` reads it.
-    :param max_unreachable: seconds that looks at it may fail.
-    """
-
-    __slots__ = (
-        "_end",
-        "_failing_since",
-        "_message",
-        "_place",
-        "_seen",
-        "_seen_since",
-        "_warned",
-        "deadline",
-        "job_id",
-        "max_stalled",
-        "max_unreachable",
-        "poll_interval",
-        "status",
-        "until",
-    )
-
-    def __init__(
-        self,
-        job_id: str,
-        *,
-        poll_interval: float,
-        deadline: float | None,
-        max_stalled: float | None = None,
-        until: str = ANY_TERMINAL,
-        max_unreachable: float = MAX_UNREACHABLE,
-    ) -> None:
-        self.job_id = job_id
-        self.poll_interval = poll_interval
-        self.deadline = deadline
-        self.max_stalled = max_stalled
-        self.until = read_until(until)
-        self.max_unreachable = max_unreachable
-        self.status: JobStatus | None = None
-        self._seen: tuple[object, ...] | None = None
-        self._seen_since = 0.0
-        self._end: Wake | None = None
-        self._place = ""
-        self._warned = False
-        self._failing_since: float | None = None
-        self._message = ""
-
-    def on_job(self, job: Job, now: float) -> float | Wake:
-        """Decide after a look that showed the job."""
-        self._failing_since = None
-        if not self.has_seen(job):
-            self._seen, self._seen_since, self._warned = _standing(job), now, False
-            self._place = f"{job.completed_items + job.failed_items} of {job.total_items} items"
-        self.status = job.status
-        self._end = self._ended(job)
-        return self.verdict(now, now) or self._cut(jittered(self.poll_interval), now)
-
-    def on_error(self, error: ArtificerError, now: float) -> float | Wake:
-        """Decide after a look that failed. What may pass by itself never ends a watch before its time."""
-        if isinstance(error, NotFoundError):
-            return Wake(Reason.GONE, self.job_id, self.status, error.message)
-        if not passes(error):
-            return Wake(Reason.REFUSED, self.job_id, self.status, error.message)
-        if self._failing_since is None:
-            self._failing_since = now
-        self._message = error.message
-        return self.verdict(now, now) or self._cut(self.poll_interval, now)
-
-    def has_seen(self, job: Job) -> bool:
-        """Tell whether a job stands as it did when it was seen last."""
-        return self._seen == _standing(job)
-
-    def verdict(self, now: float, looked_at: float) -> Wake | None:
-        """
-        Say what to wake for; None to go on.
-
-        :param looked_at: when the job was last looked at: that it has not changed since is not known.
-        """
-        if self._end is not None:
-            return self._end
-        if self.max_stalled is not None and self._still_for(looked_at) >= self.max_stalled:
-            return Wake(Reason.STALLED, self.job_id, self.status, self._stalled_sentence(looked_at))
-        if self._failing_since is not None and now - self._failing_since >= self.max_unreachable:
-            return Wake(Reason.UNREACHABLE, self.job_id, self.status, self._message)
-        if self.deadline is not None and now >= self.deadline:
-            return Wake(Reason.DEADLINE, self.job_id, self.status)
-        return None
-
-    def _ended(self, job: Job) -> Wake | None:
-        verdict = self.until.verdict(job)
-        if verdict is Verdict.MET:
-            return Wake(Reason.ENDED, self.job_id, job.status)
-        if verdict is Verdict.NEVER:
-            return Wake(Reason.OTHERWISE, self.job_id, job.status, self.until.sentence(self.job_id, job))
-        return None
-
-    def warning(self, looked_at: float) -> str | None:
-        """Say once, at half of the time, that a job stands still."""
-        if self.max_stalled is None or self._warned or 2 * self._still_for(looked_at) < self.max_stalled:
-            return None
-        self._warned = True
-        return (
-            f"{self._stalled_sentence(looked_at)} The task stops waiting for it when that is "
-            f"{self.max_stalled:.0f} s."
-        )
-
-    def moments(self) -> Iterator[float]:
-        """Give the moments at which a verdict can change though nobody looked."""
-        if self.deadline is not None:
-            yield self.deadline
-        if self.max_stalled is not None and self.status is JobStatus.RUNNING:
-            yield self._seen_since + self.max_stalled / (1 if self._warned else 2)
-        if self._failing_since is not None:
-            yield self._failing_since + self.max_unreachable
-
-    def _still_for(self, looked_at: float) -> float:
-        return looked_at - self._seen_since if self.status is JobStatus.RUNNING else 0.0
-
-    def _stalled_sentence(self, looked_at: float) -> str:
-        return (
-            f"Job {self.job_id} is RUNNING and has not changed for {self._still_for(looked_at):.0f} s, at "
-            f"{self._place}: its engine may have died. If so, cancel the job there and clear this task."
-        )
-
-    def _cut(self, seconds: float, now: float) -> float:
-        return seconds if self.deadline is None else max(0.0, min(seconds, self.deadline - now))
-
-
-def _standing(job: Job) -> tuple[object, ...]:
-    return (job.status, job.current_phase, job.completed_items, job.failed_items, job.cost_incurred)
-
-
 @dataclass(frozen=True, slots=True)
 class Terms:
     """
@@ -276,6 +105,112 @@ class Terms:
     max_unreachable: float = MAX_UNREACHABLE
 
 
+class Watch:
+    """
+    The watch over one job, told what each look at it brought.
+
+    :param job_id: the job.
+    :param terms: what it is watched for.
+    """
+
+    __slots__ = ("_failing_since", "_message", "_seen_since", "_terms", "_warned", "job_id", "over", "seen")
+
+    def __init__(self, job_id: str, terms: Terms) -> None:
+        self.job_id = job_id
+        #: How it stood at the last look.
+        self.seen: Standing | None = None
+        #: What it is over with; None while it goes on.
+        self.over: Wake | None = None
+        self._terms = terms
+        self._seen_since = 0.0
+        self._warned = False
+        self._failing_since: float | None = None
+        self._message = ""
+
+    @property
+    def status(self) -> JobStatus | None:
+        """The job's status as last seen."""
+        return None if self.seen is None else self.seen.status
+
+    def on_job(self, job: Job, now: float) -> str | None:
+        """Take note of a look that showed the job; give a line for the log where that is new."""
+        before, seen = self.seen, Standing.of(job)
+        self._failing_since = None
+        if seen != before:
+            self.seen, self._seen_since, self._warned = seen, now, False
+            self.over = self.over or self._ended(seen)
+        return seen.line_after(before)
+
+    def on_error(self, error: ArtificerError, now: float) -> None:
+        """Take note of a look that failed. What may pass by itself never ends a watch before its time."""
+        if isinstance(error, NotFoundError):
+            self.over = Wake(Reason.GONE, self.job_id, self.status, error.message)
+        elif not passes(error):
+            self.over = Wake(Reason.REFUSED, self.job_id, self.status, error.message)
+        elif self._failing_since is None:
+            self._failing_since = now
+        self._message = error.message
+
+    def has_seen(self, job: Job) -> bool:
+        """Tell whether a job stands as it did when it was seen last, and that look is no news."""
+        return self._failing_since is None and self.seen == Standing.of(job)
+
+    def verdict(self, now: float, looked_at: float) -> Wake | None:
+        """
+        Say what to wake for; None to go on.
+
+        :param looked_at: when the job was last looked at: that it has not changed since is not known.
+        """
+        terms = self._terms
+        if self.over is not None:
+            return self.over
+        if terms.max_stalled is not None and self._still_for(looked_at) >= terms.max_stalled:
+            return Wake(Reason.STALLED, self.job_id, self.status, self._stalled_sentence(looked_at))
+        if self._failing_since is not None and now - self._failing_since >= terms.max_unreachable:
+            return Wake(Reason.UNREACHABLE, self.job_id, self.status, self._message)
+        if terms.deadline is not None and now >= terms.deadline:
+            return Wake(Reason.DEADLINE, self.job_id, self.status)
+        return None
+
+    def _ended(self, seen: Standing) -> Wake | None:
+        until = read_until(self._terms.until)
+        verdict = until.verdict(seen)
+        if verdict is Verdict.MET:
+            return Wake(Reason.ENDED, self.job_id, seen.status)
+        if verdict is Verdict.NEVER:
+            return Wake(Reason.OTHERWISE, self.job_id, seen.status, until.sentence(self.job_id, seen))
+        return None
+
+    def warning(self, looked_at: float) -> str | None:
+        """Say once, at half of the time, that a job stands still."""
+        most = self._terms.max_stalled
+        if most is None or self._warned or 2 * self._still_for(looked_at) < most:
+            return None
+        self._warned = True
+        return f"{self._stalled_sentence(looked_at)} The task stops waiting for it when that is {most:.0f} s."
+
+    def moments(self) -> Iterator[float]:
+        """Give the moments at which a verdict can change though nobody looked."""
+        terms = self._terms
+        if terms.deadline is not None:
+            yield terms.deadline
+        if terms.max_stalled is not None and self.status is JobStatus.RUNNING:
+            yield self._seen_since + terms.max_stalled / (1 if self._warned else 2)
+        if self._failing_since is not None:
+            yield self._failing_since + terms.max_unreachable
+
+    def _still_for(self, looked_at: float) -> float:
+        return looked_at - self._seen_since if self.status is JobStatus.RUNNING else 0.0
+
+    def _stalled_sentence(self, looked_at: float) -> str:
+        place = "" if self.seen is None else f", at {self.seen.done} of {self.seen.total_items} items"
+        still = f"{self._still_for(looked_at):.0f} s"
+        return (
+            f"Job {self.job_id} is RUNNING and has not changed for {still}{place}: its engine may have died. "
+            "If so, cancel the job there and clear this task."
+        )
+
+
 class Fleet:
     """
     The watch over the jobs of one run.
@@ -287,32 +222,29 @@ class Fleet:
     :param outage: of the engine, where somebody else takes note of it for many.
     """
 
-    __slots__ = ("_costs", "_first_end", "_over", "_own_outage", "_terms", "_unpriced", "_watches", "outage")
+    __slots__ = ("_first_end", "_own_outage", "_terms", "_watches", "outage")
 
     def __init__(self, job_ids: Iterable[str], terms: Terms, outage: Outage | None = None) -> None:
+        read_until(terms.until)
         self._terms = terms
-        self._watches = {
-            job_id: Watch(
-                job_id,
-                poll_interval=terms.poll_interval,
-                deadline=terms.deadline,
-                max_stalled=terms.max_stalled,
-                until=terms.until,
-                max_unreachable=terms.max_unreachable,
-            )
-            for job_id in job_ids
-        }
+        self._watches = {job_id: Watch(job_id, terms) for job_id in job_ids}
         self.outage = outage or Outage(terms.poll_interval)
         self._own_outage = self.outage if outage is None else None
-        self._over: dict[str, Wake] = {}
-        self._costs: dict[str, float] = {}
-        self._unpriced: str | None = None
         self._first_end: float | None = None
+
+    @property
+    def job_ids(self) -> Collection[str]:
+        """The jobs."""
+        return self._watches.keys()
 
     @property
     def open(self) -> list[str]:
         """The jobs that are still to be looked at."""
-        return [job_id for job_id in self._watches if job_id not in self._over]
+        return [watch.job_id for watch in self._still]
+
+    @property
+    def _still(self) -> list[Watch]:
+        return [watch for watch in self._watches.values() if watch.over is None]
 
     @property
     def poll_interval(self) -> float:
@@ -323,28 +255,21 @@ class Fleet:
         """Tell whether a job stands as it did when it was seen last."""
         return self._watches[job_id].has_seen(job)
 
-    def on_job(self, job_id: str, job: Job, now: float) -> None:
-        """Take note of a look that showed a job."""
+    def on_job(self, job_id: str, job: Job, now: float) -> str | None:
+        """Take note of a look that showed a job; give a line for the log where that is new."""
         if self._own_outage is not None:
             self._own_outage.answered()
-        self._note(job_id, self._watches[job_id].on_job(job, now), now)
-        if job.cost_incurred is not None:
-            self._costs[job_id] = job.cost_incurred
-        elif job.completed_items:
-            self._unpriced = job_id
+        watch = self._watches[job_id]
+        line = watch.on_job(job, now)
+        if watch.over is not None and watch.over.reason is Reason.ENDED and self._first_end is None:
+            self._first_end = now
+        return None if line is None else f"Job {job_id} is {line}"
 
     def on_error(self, job_id: str, error: ArtificerError, now: float) -> None:
         """Take note of a look that failed."""
         if self._own_outage is not None and passes(error):
             self._own_outage.failed(error, now)
-        self._note(job_id, self._watches[job_id].on_error(error, now), now)
-
-    def _note(self, job_id: str, decision: float | Wake, now: float) -> None:
-        if not isinstance(decision, Wake):
-            return
-        self._over[job_id] = decision
-        if decision.reason is Reason.ENDED and self._first_end is None:
-            self._first_end = now
+        self._watches[job_id].on_error(error, now)
 
     def decide(self, now: float) -> float | Wake:
         """Decide after a look at each that is open."""
@@ -360,14 +285,15 @@ class Fleet:
 
         :param looked_at: when the jobs were last looked at.
         """
-        for wake in self._over.values():
+        over = [watch.over for watch in self._watches.values() if watch.over is not None]
+        for wake in over:
             if wake.reason is not Reason.ENDED:
                 return wake
-        if (over := self._over_budget()) is not None:
-            return over
-        if len(self._over) == len(self._watches) or self._enough(len(self._over), now):
-            return next(self._over[job_id] for job_id in self._watches if job_id in self._over)
-        still = [self._watches[job_id] for job_id in self.open]
+        if (too_dear := self._over_budget()) is not None:
+            return too_dear
+        if len(over) == len(self._watches) or self._enough(len(over), now):
+            return over[0]
+        still = self._still
         for watch in still:
             if (found := watch.verdict(now, looked_at)) is not None:
                 return found
@@ -378,11 +304,11 @@ class Fleet:
 
     def warnings(self, looked_at: float) -> list[str]:
         """Say of each job once, at half of the time, that it stands still."""
-        return [line for job_id in self.open if (line := self._watches[job_id].warning(looked_at))]
+        return [line for watch in self._still if (line := watch.warning(looked_at))]
 
     def due(self) -> float | None:
         """Say at which moment the verdict can change though nobody looked; None for never."""
-        moments = [moment for job_id in self.open for moment in self._watches[job_id].moments()]
+        moments = [moment for watch in self._still for moment in watch.moments()]
         if self._first_end is not None:
             moments.append(self._first_end + MAX_UNATTENDED)
         if self.outage.since is not None:
@@ -397,17 +323,15 @@ class Fleet:
         left = self._terms.cost_left
         if left is None:
             return None
-        if self._unpriced is not None and self._terms.needs_prices:
-            return Wake(
-                Reason.UNPRICED,
-                self._unpriced,
-                message=f"The engine does not say what job {self._unpriced} costs.",
-            )
-        if sum(self._costs.values()) > left:
-            dearest = max(self._costs, key=self._costs.__getitem__)
-            return Wake(
-                Reason.BUDGET, dearest, message=f"The jobs cost ${sum(self._costs.values()):.4f} already."
-            )
+        seen = {watch.job_id: watch.seen for watch in self._watches.values() if watch.seen is not None}
+        unpriced = next((job_id for job_id, standing in seen.items() if standing.is_unpriced), None)
+        if unpriced is not None and self._terms.needs_prices:
+            message = f"The engine does not say what job {unpriced} costs."
+            return Wake(Reason.UNPRICED, unpriced, message=message)
+        costs = {job_id: standing.cost_incurred or 0.0 for job_id, standing in seen.items()}
+        if (cost := sum(costs.values())) > left:
+            dearest = max(costs, key=costs.__getitem__)
+            return Wake(Reason.BUDGET, dearest, message=f"The jobs cost ${cost:.4f} already.")
         return None
 
     def _enough(self, ended: int, now: float) -> bool:
@@ -416,23 +340,3 @@ class Fleet:
             return False
         half = 2 * ended >= self._terms.slots and self._terms.more
         return half or now - self._first_end >= MAX_UNATTENDED
-
-
-class Progress:
-    """Says how far a job is, when there is something new: another state or phase, or a tenth more done."""
-
-    __slots__ = ("_told",)
-
-    def __init__(self) -> None:
-        self._told: tuple[object, ...] | None = None
-
-    def line(self, job: Job) -> str | None:
-        """Return a line for the log, or None where the last one still says it."""
-        done = job.completed_items + job.failed_items
-        stage = (job.status, job.current_phase, done * 10 // max(1, job.total_items))
-        if stage == self._told:
-            return None
-        self._told = stage
-        phase = f" in phase {job.current_phase}" if job.current_phase else ""
-        failed = f", {job.failed_items} failed" if job.failed_items else ""
-        return f"{job.status}{phase}: {done} of {job.total_items} items done{failed}."

@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 
 from artificer_provider.batch.layout import Bounds, lay_out, lot_of
 from artificer_provider.batch.record import Outcome
-from artificer_provider.batch.watch import Fleet, Progress, Reason, Wake
+from artificer_provider.batch.watch import Fleet, Reason, Wake
 from artificer_provider.client.errors import ArtificerError, ConfigurationError
 from artificer_provider.hooks.artificer import ArtificerHook
 from artificer_provider.operators._canary import batches_reach_a_model
@@ -218,7 +218,6 @@ def _report(manifest: Manifest, place: str, log: Logger) -> None:
 def look_on(run: Run) -> Wake:
     """Wait on the worker: look at the jobs of a run until it is time to wake."""
     fleet = Fleet(run.running(), run.terms())
-    progress = {job_id: Progress() for job_id in fleet.open}
     while True:
         for job_id in fleet.open:
             try:
@@ -227,9 +226,10 @@ def look_on(run: Run) -> Wake:
                 run.log.warning("%s", error.message)
                 fleet.on_error(job_id, error, time.time())
                 continue
-            fleet.on_job(job_id, job, time.time())
-            if line := progress[job_id].line(job):
-                run.log.info("Job %s is %s", job_id, line)
+            if line := fleet.on_job(job_id, job, time.time()):
+                run.log.info("%s", line)
+        for line in fleet.warnings(time.time()):
+            run.log.warning("%s", line)
         decision = fleet.decide(time.time())
         if isinstance(decision, Wake):
             return decision

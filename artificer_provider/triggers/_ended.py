@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from artificer_provider.batch.ended import Ended, News, Watermark, moment, newest
-from artificer_provider.batch.outage import MAX_BACK_OFF
-from artificer_provider.client.errors import ArtificerError, NotCarriedError, NotFoundError, ReplyError
+from artificer_provider.batch.outage import Outage
+from artificer_provider.client.errors import ArtificerError, NotFoundError, StatusError
 from artificer_provider.client.limits import MAX_PAGE
 from artificer_provider.client.states import JobStatus
 from artificer_provider.hooks.artificer import ArtificerHook
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from artificer_provider.batch.plan import Json
     from artificer_provider.client import AsyncArtificer
     from artificer_provider.client.models.batch import BatchJob
+    from artificer_provider.client.models.standing import JobPage
 
 #: Triggers that a triggerer takes up together come within this time (seconds): the first look waits for all.
 JOINING = 2.0
@@ -52,10 +53,10 @@ class StateStore(Protocol):
 class _Changes:
     """Looks at the engine's list of changes (``rest``)."""
 
-    def __init__(self, client: AsyncArtificer, since: Watermark | None) -> None:
+    def __init__(self, client: AsyncArtificer, since: Watermark) -> None:
         self._client = client
         self._news = News(since)
-        self._cursor = "" if since is None or since.cursor is None else since.cursor
+        self._cursor = since.cursor or ""
         if not self._cursor:
             self._news.only_beyond_the_watermark()
 
@@ -72,7 +73,7 @@ class _Changes:
         found = self._news.pick(page.jobs, self._cursor, page.next_cursor)
         self._cursor = page.next_cursor
         if not page.has_more:
-            self._news.silent, self._news.floor = False, None
+            self._news.floor = None
         return found, page.has_more
 
     def watermark(self) -> Watermark:
@@ -170,31 +171,32 @@ class EndedJobs:
     async def _feed(self, client: AsyncArtificer, since: Watermark | None) -> _Changes | _Sweep:
         """Choose how to look: by the list of changes, where the engine has one."""
 
-        async def has_changes() -> bool:
-            try:
-                await client.batch.list_changes(limit=1)
-            except (NotCarriedError, ReplyError):
-                return False
-            return True
+        async def newest_jobs() -> JobPage:
+            (page,) = await client.batch.list_pages([(None, 0)])
+            if isinstance(page, StatusError):
+                raise page
+            return page
 
-        return (_Changes if await self._insist(has_changes) else _Sweep)(client, since)
+        begin = datetime.now(UTC)
+        cursor = (await self._insist(newest_jobs)).next_cursor
+        if cursor is None:
+            return _Sweep(client, since)
+        return _Changes(client, since or Watermark(begin, cursor))
 
     async def _insist(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask until there is an answer: less and less often, and with one line in the log for it all."""
-        failures = 0
+        outage = Outage(self._interval)
         while True:
             try:
                 answer = await ask()
             except ArtificerError as error:
-                if not failures:
+                if outage.since is None:
                     told = "No news of ended jobs on %r; it is asked again until there is: %s"
                     self._log.warning(told, self._conn_id, error.message)
-                failures += 1
-                back_off = self._interval * 2 ** min(failures - 1, 10)
-                waited = min(back_off, max(MAX_BACK_OFF, self._interval))
-                await asyncio.sleep(max(waited, getattr(error, "retry_after", None) or 0.0))
+                outage.failed(error, time.time())
+                await asyncio.sleep(max(0.0, outage.retry_at - time.time()))
             else:
-                if failures:
+                if outage.since is not None:
                     self._log.info("There is news of ended jobs on %r again.", self._conn_id)
                 return answer
 

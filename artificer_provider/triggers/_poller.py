@@ -6,17 +6,17 @@ import asyncio
 import logging
 import math
 import time
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import closing, suppress
 from contextvars import Context
 from http import HTTPStatus
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
 from artificer_provider.batch import watch
 from artificer_provider.batch.outage import Outage, passes
-from artificer_provider.batch.sweep import Changes, Pages, Sight, interval
+from artificer_provider.batch.sweep import Changes, PageRead, Pages, Sight, interval
 from artificer_provider.client.errors import (
     ArtificerError,
     AuthenticationError,
@@ -32,13 +32,13 @@ from artificer_provider.triggers._alarms import LONGEST_SLEEP, Alarms
 from artificer_provider.triggers._watcher import Watcher
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
     from artificer_provider.batch.sweep import Ask, Singles
     from artificer_provider.batch.watch import Terms
     from artificer_provider.client import AsyncArtificer
-    from artificer_provider.client.models.batch import BatchJob, JobChanges
-    from artificer_provider.client.models.standing import JobPage, JobStanding
+    from artificer_provider.client.models.batch import BatchJob
+    from artificer_provider.client.models.standing import JobStanding, StandingChanges
 
 #: The part of the time until a trigger may fire in which others that begin are waited for.
 GATHERING = 0.6
@@ -46,34 +46,53 @@ GATHERING = 0.6
 FIRST_PAUSE = 1.0
 #: So many rows or watchers at a time; then everything else on the event loop has its turn.
 STRETCH = 100
+#: Pages that are fetched and told of at a time, which is what a client asks for with one request.
+PAGES_AT_A_TIME = 5
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
 _POLLERS: dict[tuple[asyncio.AbstractEventLoop, str], Poller] = {}
 
 
-@asynccontextmanager
-async def watching(conn_id: str, job_ids: Sequence[str], terms: Terms) -> AsyncGenerator[Watcher]:
+class Watching:
     """
-    Watch jobs together with all others that are watched on this connection by this event loop.
+    Watches jobs together with all others that are watched on a connection by this event loop.
+
+    A class: a generator would keep thrice as much for each trigger.
 
     :param conn_id: the connection, looked up once for all of them.
     """
+
+    __slots__ = ("_poller", "_watcher")
+
+    def __init__(self, conn_id: str, job_ids: Sequence[str], terms: Terms) -> None:
+        self._poller = _poller_of(conn_id)
+        self._watcher = self._poller.join(job_ids, terms)
+
+    async def __aenter__(self) -> Watcher:
+        """Give what is told of the jobs."""
+        return self._watcher
+
+    async def __aexit__(self, *_: object) -> None:
+        """Leave; the last that does ends the poller."""
+        poller = self._poller
+        poller.leave(self._watcher)
+        if poller.is_idle:
+            for key in [key for key, one in _POLLERS.items() if one is poller]:
+                del _POLLERS[key]
+            await poller.close()
+
+
+def _poller_of(conn_id: str) -> Poller:
     loop = asyncio.get_running_loop()
-    for key in [key for key in _POLLERS if key[0].is_closed()]:
-        del _POLLERS[key]
     poller = _POLLERS.get((loop, conn_id))
     if poller is None:
+        for key in [key for key in _POLLERS if key[0].is_closed()]:
+            del _POLLERS[key]
         poller = _POLLERS[loop, conn_id] = Poller(conn_id)
-    watcher = poller.join(job_ids, terms)
-    try:
-        yield watcher
-    finally:
-        poller.leave(watcher)
-        if poller.is_idle:
-            if _POLLERS.get((loop, conn_id)) is poller:
-                del _POLLERS[loop, conn_id]
-            await poller.close()
+    return poller
 
 
 class Poller:
@@ -85,7 +104,7 @@ class Poller:
 
     def __init__(self, conn_id: str) -> None:
         self._hook = ArtificerHook(conn_id)
-        self._watchers: dict[str, list[Watcher]] = {}
+        self._watchers: dict[str, tuple[Watcher, ...]] = {}
         self._members: dict[Watcher, None] = {}
         self._sight = Sight()
         self._outage = Outage(FIRST_PAUSE)
@@ -116,8 +135,8 @@ class Poller:
         if not self._sight.has_new:
             self._next_new = now + GATHERING * watch.FIRST_LOOK
             self._hurry.set()
-        for job_id in watcher.job_ids:
-            self._watchers.setdefault(job_id, []).append(watcher)
+        for job_id in watcher.fleet.job_ids:
+            self._watchers[job_id] = (*self._watchers.get(job_id, ()), watcher)
             self._sight.watch(job_id)
         self._consider(watcher, now)
         return watcher
@@ -128,10 +147,9 @@ class Poller:
             return
         del self._members[watcher]
         self._alarms.unset(watcher)
-        for job_id in watcher.job_ids:
-            others = self._watchers[job_id]
-            others.remove(watcher)
-            if not others:
+        for job_id in watcher.fleet.job_ids:
+            self._watchers[job_id] = tuple(one for one in self._watchers[job_id] if one is not watcher)
+            if not self._watchers[job_id]:
                 del self._watchers[job_id]
                 self._sight.forget(job_id)
 
@@ -208,9 +226,9 @@ class Poller:
             return await self._ask_pages(ask, client)
         return await self._ask_singles(ask, client)
 
-    async def _ask_changes(self, ask: Changes, client: AsyncArtificer) -> JobChanges | None:
+    async def _ask_changes(self, ask: Changes, client: AsyncArtificer) -> StandingChanges | None:
         try:
-            told = await client.batch.list_changes(ask.cursor)
+            told = await client.batch.list_standing_changes(ask.cursor)
         except NotFoundError as error:
             if error.status_code == HTTPStatus.GONE:
                 return None
@@ -218,26 +236,29 @@ class Poller:
         self._tell(told.jobs)
         return told
 
-    async def _ask_pages(self, ask: Pages, client: AsyncArtificer) -> list[JobPage]:
-        pages: list[JobPage] = []
-        for page in await client.batch.list_pages(ask.places):
-            if isinstance(page, StatusError):
-                raise page
-            self._tell(page.jobs)
-            pages.append(page)
-            await asyncio.sleep(0)
-        return pages
+    async def _ask_pages(self, ask: Pages, client: AsyncArtificer) -> list[PageRead]:
+        found: list[PageRead] = []
+        for places in _in_parts(ask.places, PAGES_AT_A_TIME):
+            for page in await client.batch.list_pages(places):
+                if isinstance(page, StatusError):
+                    raise page
+                self._tell(page.jobs)
+                # Of the rest of them there would be a thousand times more to keep.
+                found.append(PageRead([job.id for job in page.jobs], page.total, page.next_cursor))
+                await asyncio.sleep(0)
+        return found
 
     async def _ask_singles(self, ask: Singles, client: AsyncArtificer) -> set[str]:
         unread: set[str] = set()
-        found = await client.batch.get_many(ask.job_ids)
-        for job_id, job in zip(ask.job_ids, found, strict=True):
-            if isinstance(job, StatusError):
-                unread |= self._not_read(job_id, job)
-            else:
-                self._tell([job])
-        if len(unread) == len(found):
-            raise next(error for error in found if isinstance(error, StatusError))
+        for job_ids in _in_parts(ask.job_ids, STRETCH):
+            found = await client.batch.get_many(job_ids)
+            for job_id, job in zip(job_ids, found, strict=True):
+                if isinstance(job, StatusError):
+                    unread |= self._not_read(job_id, job)
+                else:
+                    self._tell([job])
+            if len(unread) == len(ask.job_ids):
+                raise next(error for error in found if isinstance(error, StatusError))
         return unread
 
     def _not_read(self, job_id: str, error: StatusError) -> set[str]:
@@ -245,8 +266,8 @@ class Poller:
         if isinstance(error, AuthenticationError | PermissionDeniedError | RateLimitError):
             raise error
         now = time.time()
-        for watcher in [*self._watchers.get(job_id, ())]:
-            watcher.on_error(job_id, error, now)
+        for watcher in self._watchers.get(job_id, ()):
+            watcher.fleet.on_error(job_id, error, now)
             self._consider(watcher, now)
         return {job_id} if passes(error) else set()
 
@@ -259,7 +280,7 @@ class Poller:
             if job.estimated_time_remaining is not None:
                 ends_in = job.estimated_time_remaining / 1000
                 self._ends_in = ends_in if self._ends_in is None else min(ends_in, self._ends_in)
-            for watcher in [*watchers]:
+            for watcher in watchers:
                 if not watcher.fleet.has_seen(job.id, job):
                     watcher.on_job(job.id, job, now)
                     self._consider(watcher, now)
@@ -312,6 +333,10 @@ class Poller:
             self._consider(watcher, now)
             if nth % STRETCH == STRETCH - 1:
                 await asyncio.sleep(0)
+
+
+def _in_parts(whole: tuple[T, ...], size: int) -> Iterator[tuple[T, ...]]:
+    return (whole[begin : begin + size] for begin in range(0, len(whole), size))
 
 
 def _import_client() -> None:

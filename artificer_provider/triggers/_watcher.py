@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from typing import TYPE_CHECKING
 
-from artificer_provider.batch.watch import Fleet, Progress
+from artificer_provider.batch.watch import Fleet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from artificer_provider.batch.outage import Outage
-    from artificer_provider.batch.watch import Job, Terms, Wake
+    from artificer_provider.batch.progress import Job
+    from artificer_provider.batch.watch import Terms, Wake
     from artificer_provider.client.errors import ArtificerError
 
 Line = tuple[int, str]
@@ -28,40 +30,23 @@ class Watcher:
     :param not_before: seconds since the epoch until which nothing is to be woken for.
     """
 
-    __slots__ = (
-        "_lines",
-        "_news",
-        "_progress",
-        "armed_for",
-        "fleet",
-        "is_told_away",
-        "job_ids",
-        "not_before",
-        "wake",
-    )
+    __slots__ = ("_lines", "_news", "armed_for", "fleet", "is_told_away", "not_before", "wake")
 
     def __init__(self, job_ids: Sequence[str], terms: Terms, outage: Outage, not_before: float) -> None:
-        self.job_ids = tuple(dict.fromkeys(job_ids))
-        self.fleet = Fleet(self.job_ids, terms, outage)
+        self.fleet = Fleet(job_ids, terms, outage)
         self.not_before = not_before
         self.wake: Wake | None = None
         #: When the poller looks after it again though there is no news.
-        self.armed_for = float("inf")
+        self.armed_for = math.inf
         #: Whether it was told that the engine is away.
         self.is_told_away = False
-        self._progress = {job_id: Progress() for job_id in self.job_ids}
-        self._lines: list[Line] = []
+        self._lines: tuple[Line, ...] = ()
         self._news: asyncio.Future[None] | None = None
 
     def on_job(self, job_id: str, job: Job, now: float) -> None:
         """Take note of how a job stands."""
-        self.fleet.on_job(job_id, job, now)
-        if line := self._progress[job_id].line(job):
-            self.say(logging.INFO, f"Job {job_id} is {line}")
-
-    def on_error(self, job_id: str, error: ArtificerError, now: float) -> None:
-        """Take note of a look at a job that failed."""
-        self.fleet.on_error(job_id, error, now)
+        if line := self.fleet.on_job(job_id, job, now):
+            self.say(logging.INFO, line)
 
     def refuse(self, error: ArtificerError, now: float) -> None:
         """Take note that the engine does not let us look."""
@@ -70,7 +55,7 @@ class Watcher:
 
     def say(self, level: int, line: str) -> None:
         """Put a line down for the trigger to log."""
-        self._lines.append((level, line))
+        self._lines = (*self._lines, (level, line))
         self._tell()
 
     def say_away(self, error: ArtificerError) -> None:
@@ -90,12 +75,16 @@ class Watcher:
         self.wake = wake
         self._tell()
 
-    async def news(self) -> list[Line]:
-        """Wait until there are lines, or it is over."""
-        if not self._lines and self.wake is None:
-            self._news = asyncio.get_running_loop().create_future()
-            await self._news
-        lines, self._lines = self._lines, []
+    def news(self) -> asyncio.Future[None]:
+        """Give what is done when there are lines, or it is over."""
+        self._news = asyncio.get_running_loop().create_future()
+        if self._lines or self.wake is not None:
+            self._news.set_result(None)
+        return self._news
+
+    def lines(self) -> tuple[Line, ...]:
+        """Take the lines that were put down."""
+        lines, self._lines = self._lines, ()
         return lines
 
     def _tell(self) -> None:

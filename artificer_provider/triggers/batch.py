@@ -14,14 +14,13 @@ from artificer_provider.batch.watch import MAX_UNREACHABLE, Terms
 from artificer_provider.hooks.artificer import ArtificerHook
 from artificer_provider.hooks.ending import cancel_jobs
 from artificer_provider.triggers._airflow import BaseTrigger, TriggerEvent, task_state
-from artificer_provider.triggers._poller import watching
+from artificer_provider.triggers._poller import Watching
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
-    from artificer_provider.batch.watch import Wake
 
 #: How long an end below Airflow 3.3 is held up (seconds); what is under way by then goes on.
 _MAX_CLEANUP = 10.0
@@ -108,9 +107,16 @@ class ArtificerBatchTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Watch, and fire one event."""
-        wake = await self._watch()
+        # The logger of the class: each trigger that asked for its own would keep a kilobyte for it.
+        log = self.logger()
+        log.info("Watching job %s.", ", ".join(self.job_ids))
+        async with Watching(self.artificer_conn_id, self.job_ids, self.terms) as watcher:
+            while watcher.wake is None:
+                await watcher.news()
+                for level, line in watcher.lines():
+                    log.log(level, "%s", line)
         self._fired = True
-        yield TriggerEvent(wake.to_json())
+        yield TriggerEvent(watcher.wake.to_json())
 
     async def on_kill(self) -> None:
         """
@@ -147,12 +153,3 @@ class ArtificerBatchTrigger(BaseTrigger):
             return
         async with await ArtificerHook(self.artificer_conn_id).get_async_conn() as client:
             await cancel_jobs(client, self.job_ids, why, self.log)
-
-    async def _watch(self) -> Wake:
-        self.log.info("Watching job %s.", ", ".join(self.job_ids))
-        async with watching(self.artificer_conn_id, self.job_ids, self.terms) as watcher:
-            while True:
-                for level, line in await watcher.news():
-                    self.log.log(level, "%s", line)
-                if watcher.wake is not None:
-                    return watcher.wake

@@ -110,4 +110,5 @@ class Door:
             return shut
         headers = {"Content-Type": "application/json"}
         reply = self._http.request(asked.method, asked.path, content=asked.body, headers=headers)
-        return Reply(reply.status_code, raw=reply.content, headers={"Content-Type": "application/json"})
+        headers |= {name: value for name, value in reply.headers.items() if name.startswith("x-")}
+        return Reply(reply.status_code, raw=reply.content, headers=headers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from artificer_provider.client.dialects.wire import WireReply
 
 T = TypeVar("T")
+
+_READER = json.JSONDecoder()
+_BLANKS = re.compile(r"[ \t\n\r]*")
 
 #: Characters of a URL. The request line and all headers have 16,384 bytes on a deployed engine (WIRE §2).
 MAX_URL = 14_000
@@ -55,18 +59,15 @@ class TrpcBundle(Generic[T]):
         :raises ReplyError: when it is none of this API.
         :raises StatusError: when they were refused as one.
         """
-        first = self.requests[0]
         try:
-            said: object = json.loads(reply.content)
+            for request, said in zip(self.requests, _elements(reply.content.decode()), strict=True):
+                yield self._one(request, reply, said, now)
         except (ValueError, RecursionError):
-            said = None
-        answers = cast("list[object]", said) if isinstance(said, list) else []
-        if len(answers) != len(self.requests):
+            first = self.requests[0]
             if reply.status >= HTTPStatus.MULTIPLE_CHOICES:
-                raise trpc.TrpcDialect(self.prefix).refusal(first, reply, now)
-            raise not_of_this_api(first, reply, "", f"no list of {len(self.requests)} tRPC answers")
-        for request, one in zip(self.requests, answers, strict=True):
-            yield self._one(request, reply, one, now)
+                raise trpc.TrpcDialect(self.prefix).refusal(first, reply, now) from None
+            problem = f"no list of {len(self.requests)} tRPC answers"
+            raise not_of_this_api(first, reply, "", problem) from None
 
     def _one(self, request: Request[T], reply: WireReply, said: object, now: datetime) -> T | StatusError:
         refusal = trpc.refusal_in(said)
@@ -95,6 +96,32 @@ def bundles(prefix: str, together: Together[T]) -> Iterator[TrpcBundle[T]]:
         length += more
     if waiting:
         yield TrpcBundle(prefix, waiting, inputs)
+
+
+def _elements(text: str) -> Iterator[object]:
+    """
+    Read a JSON list one element after the other: all at once they take up many times as much as their text.
+
+    :raises ValueError: when it is none.
+    """
+    at = _beyond_blanks(text, 0)
+    if text[at : at + 1] != "[":
+        raise ValueError("no list")
+    at = _beyond_blanks(text, at + 1)
+    is_end = text[at : at + 1] == "]"
+    while not is_end:
+        element, at = _READER.raw_decode(text, at)
+        yield element
+        at = _beyond_blanks(text, at)
+        is_end = text[at : at + 1] == "]"
+        if not is_end and text[at : at + 1] != ",":
+            raise ValueError("no end of the list")
+        at = _beyond_blanks(text, at + 1)
+
+
+def _beyond_blanks(text: str, at: int) -> int:
+    found = _BLANKS.match(text, at)
+    return at if found is None else found.end()
 
 
 def _asked(request: Request[Any]) -> Trpc:

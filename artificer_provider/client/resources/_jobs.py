@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 
 Jobs = list[BatchJob]
 Rows = list[BatchJobResult]
+T = TypeVar("T")
 
 BATCH = "/api/batch"
 #: A deployed engine answers a start when the job is over (WIRE §6.2): no answer in time means that it runs.
@@ -281,6 +282,16 @@ def page_of(status: JobStatus | None, offset: int) -> Request[JobPage]:
 def _page(jobs: object, headers: Mapping[str, str]) -> dict[str, object]:
     total, cursor = headers.get("x-total-count"), headers.get("x-next-cursor")
     return {"jobs": jobs, "total": total, "nextCursor": cursor}
+
+
+def changes(into: type[T], cursor: str, limit: int) -> Request[T]:
+    doing = "listing what changed"
+    params: dict[str, str | int | None] = {
+        "updatedSince": cursor,
+        "limit": in_range(doing, "limit", limit, 1, limits.MAX_PAGE),
+    }
+    trpc = query("batch.listJobs", not_carried=("updatedSince",))
+    return Request(doing, into, Rest("GET", BATCH, params), trpc)
 
 
 def list_pages(pages: Sequence[tuple[JobStatus | None, int]]) -> Flow[list[JobPage | StatusError]]:

@@ -33,8 +33,9 @@ from artificer_provider.client.models.batch import (
     JobChanges,
     PhaseConfig,
 )
+from artificer_provider.client.models.standing import JobPage, StandingChanges
 from artificer_provider.client.resources import _deployed, _jobs
-from artificer_provider.client.resources._checked import checked, in_range, path
+from artificer_provider.client.resources._checked import checked, path
 from artificer_provider.client.resources._jobs import BATCH, DEFAULT_POLL_INTERVAL, Jobs, Rows
 
 if TYPE_CHECKING:
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from artificer_provider.client.errors import StatusError
-    from artificer_provider.client.models.standing import JobPage
     from artificer_provider.client.states import JobStatus
 
 
@@ -336,10 +336,16 @@ class Batch(Resource[C]):
         :raises NotFoundError: when the engine no longer knows the cursor: list all jobs again.
         :raises NotCarriedError: when it is a deployed engine.
         """
-        doing = "listing what changed"
-        params: dict[str, str | int | None] = {
-            "updatedSince": cursor,
-            "limit": in_range(doing, "limit", limit, 1, limits.MAX_PAGE),
-        }
-        trpc = query("batch.listJobs", not_carried=("updatedSince",))
-        return Request(doing, JobChanges, Rest("GET", BATCH, params), trpc)
+        return _jobs.changes(JobChanges, cursor, limit)
+
+    @endpoint
+    def list_standing_changes(self, cursor: str, *, limit: int = limits.MAX_PAGE) -> Request[StandingChanges]:
+        """
+        List what :meth:`list_changes` does, of each job only where it stands: for who looks at many of them.
+
+        :param cursor: ``next_cursor`` of the reply before, or of a page of :meth:`list_pages`.
+        :param limit: how many at most, 1 to 100.
+        :raises NotFoundError: when the engine no longer knows the cursor: list all jobs again.
+        :raises NotCarriedError: when it is a deployed engine.
+        """
+        return _jobs.changes(StandingChanges, cursor, limit)

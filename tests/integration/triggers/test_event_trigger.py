@@ -87,6 +87,19 @@ async def test_each_end_is_told_once_to_those_who_want_it(engine: Engine, mine: 
     assert not any(_LISTENING.values())
 
 
+async def test_a_first_start_is_one_call(engine: Engine, door: Door, mine: str, dialect: str) -> None:
+    ended(engine, f"{mine} before")
+    async with Triggerer() as triggerer:
+        store = AssetStore()
+        triggerer.watch(trigger(f"{mine}*"), store)
+        await begun(store)
+        asked = [path for path in door.server.paths if "updatedSince=&" in path]
+        assert not asked, "what ended before is not listed"
+        job_id = ended(engine, f"{mine} after")
+        await until(lambda: triggerer.fired, "an event")
+        assert [event["job_id"] for event in triggerer.fired] == [job_id]
+
+
 @pytest.mark.usefixtures("door")
 async def test_the_watermark_moves_only_over_what_airflow_has_kept(engine: Engine, mine: str) -> None:
     store = AssetStore()
@@ -118,7 +131,7 @@ async def test_the_watermark_moves_only_over_what_airflow_has_kept(engine: Engin
 async def test_an_outage_is_told_once_and_ends_nothing(
     engine: Engine, door: Door, mine: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_ended, "MAX_BACK_OFF", 0.2)
+    monkeypatch.setattr("artificer_provider.batch.outage.MAX_BACK_OFF", 0.2)
     store = AssetStore()
     caplog.set_level(logging.INFO, logger="artificer_provider.triggers.events")
     async with Triggerer() as triggerer:
@@ -170,7 +183,7 @@ async def test_without_a_list_of_changes_a_job_that_is_no_longer_among_the_newes
     def without_the_newest(asked: Asked) -> Reply | None:
         newest_page = "listJobs" in asked.path and "status" not in asked.path
         empty = {"result": {"data": {"json": {"success": True, "jobs": [], "total": 0, "hasMore": False}}}}
-        return Reply(200, empty) if newest_page else None
+        return Reply(200, [empty] if "batch=1" in asked.path else empty) if newest_page else None
 
     door.shut = without_the_newest
     async with Triggerer() as triggerer:

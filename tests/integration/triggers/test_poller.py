@@ -18,7 +18,7 @@ from support.scripted_server import Reply, ScriptedServer
 from artificer_provider.batch.watch import Reason, Terms, Wake
 from artificer_provider.hooks.artificer import ArtificerHook
 from artificer_provider.triggers import _poller
-from artificer_provider.triggers._poller import watching
+from artificer_provider.triggers._poller import Watching
 from artificer_provider.triggers.batch import ArtificerBatchTrigger
 
 if TYPE_CHECKING:
@@ -59,9 +59,10 @@ def jobs(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> Listing:
 
 async def wake(*job_ids: str, lines: list[tuple[int, str]] | None = None, **terms: Any) -> Wake:
     """Wait as a trigger does."""
-    async with watching("artificer_default", job_ids, Terms(terms.pop("poll", POLL), **terms)) as watcher:
+    async with Watching("artificer_default", job_ids, Terms(terms.pop("poll", POLL), **terms)) as watcher:
         while watcher.wake is None:
-            said = await watcher.news()
+            await watcher.news()
+            said = watcher.lines()
             if lines is not None:
                 lines += said
         return watcher.wake
@@ -305,7 +306,7 @@ async def test_a_key_that_is_not_taken_ends_all_watches(jobs: Listing, server: S
 
 
 async def test_a_connection_that_is_not_there_ends_the_watch_with_its_name() -> None:
-    async with watching("artificer_nowhere", ["j1"], Terms(POLL)) as watcher:
+    async with Watching("artificer_nowhere", ["j1"], Terms(POLL)) as watcher:
         await watcher.news()
         assert watcher.wake is not None
         assert watcher.wake.reason is Reason.REFUSED

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from artificer_provider.batch.sweep import (
     SOONEST,
     Changes,
+    PageRead,
     Pages,
     Sight,
     Singles,
@@ -29,13 +30,6 @@ BUDGET = 80
 class Row:
     id: str
     status: JobStatus = RUNNING
-
-
-@dataclass(frozen=True)
-class Page:
-    jobs: list[Row]
-    total: int | None
-    next_cursor: str | None = None
 
 
 @dataclass(frozen=True)
@@ -87,11 +81,13 @@ class Engine:
         gone, self.deleted = self.deleted, []
         return Told(told, gone, str(begin + len(told)), begin + len(told) < len(self.feed))
 
-    def page(self, status: JobStatus | None, offset: int) -> Page:
+    def page(self, status: JobStatus | None, offset: int) -> PageRead:
         found = [row for row in self.jobs if status in (None, row.status)]
         rows = found[offset : offset + 100]
         self.read |= {row.id: row for row in rows}
-        return Page(rows, len(found), None if self.feed is None else str(len(self.feed)))
+        return PageRead(
+            [row.id for row in rows], len(found), None if self.feed is None else str(len(self.feed))
+        )
 
     def end(self, *job_ids: str) -> None:
         self.jobs = [replace(row, status=COMPLETED) if row.id in job_ids else row for row in self.jobs]

@@ -6,15 +6,14 @@ from typing import Any
 import pytest
 
 from artificer_provider.batch.outage import Outage, passes
+from artificer_provider.batch.progress import Standing
 from artificer_provider.batch.watch import (
     MAX_UNATTENDED,
     MAX_UNREACHABLE,
     Fleet,
-    Progress,
     Reason,
     Terms,
     Wake,
-    Watch,
 )
 from artificer_provider.client.errors import (
     ArtificerConnectionError,
@@ -40,8 +39,23 @@ class Job:
     cost_incurred: float | None = 0.0
 
 
-def watch(deadline: float | None = None) -> Watch:
-    return Watch("j1", poll_interval=10.0, deadline=deadline)
+def fleet(jobs: int, **terms: Any) -> Fleet:
+    return Fleet([f"j{number}" for number in range(jobs)], Terms(poll_interval=10.0, **terms))
+
+
+def looked(watched: Fleet, now: float, **jobs: Job) -> float | Wake:
+    for job_id, job in jobs.items():
+        watched.on_job(job_id, job, now)
+    return watched.decide(now)
+
+
+def failed(watched: Fleet, error: ArtificerError, now: float) -> float | Wake:
+    for job_id in watched.job_ids:
+        watched.on_error(job_id, error, now)
+    return watched.decide(now)
+
+
+RUNS, ENDED = Job(JobStatus.RUNNING), Job(JobStatus.COMPLETED)
 
 
 def seconds(decision: float | Wake) -> float:
@@ -50,42 +64,44 @@ def seconds(decision: float | Wake) -> float:
 
 
 def test_a_running_job_is_looked_at_again_with_some_jitter() -> None:
-    waits = {seconds(watch().on_job(Job(JobStatus.RUNNING), NOW)) for _ in range(50)}
+    waits = {seconds(looked(fleet(1), NOW, j0=RUNS)) for _ in range(50)}
     assert len(waits) > 10
     assert all(9.0 <= wait <= 11.0 for wait in waits)
 
 
 @pytest.mark.parametrize("status", [JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED])
 def test_a_job_that_ended_wakes_the_task(status: JobStatus) -> None:
-    assert watch().on_job(Job(status), NOW) == Wake(Reason.ENDED, "j1", status)
+    assert looked(fleet(1), NOW, j0=Job(status)) == Wake(Reason.ENDED, "j0", status)
 
 
 def test_the_deadline_wakes_the_task_and_is_not_slept_over() -> None:
-    one = watch(deadline=NOW + 3)
-    assert seconds(one.on_job(Job(JobStatus.RUNNING), NOW)) == 3.0
-    assert one.on_job(Job(JobStatus.RUNNING), NOW + 3) == Wake(Reason.DEADLINE, "j1", JobStatus.RUNNING)
+    one = fleet(1, deadline=NOW + 3)
+    assert seconds(looked(one, NOW, j0=RUNS)) == 3.0
+    assert looked(one, NOW + 3, j0=RUNS) == Wake(Reason.DEADLINE, "j0", JobStatus.RUNNING)
 
 
 def test_a_job_that_ended_at_the_last_moment_has_ended() -> None:
-    decision = watch(deadline=NOW).on_job(Job(JobStatus.COMPLETED), NOW + 1)
+    decision = looked(fleet(1, deadline=NOW), NOW + 1, j0=ENDED)
     assert isinstance(decision, Wake)
     assert decision.reason is Reason.ENDED
 
 
 def test_an_engine_that_is_away_for_too_long_ends_the_watch() -> None:
-    one = Watch("j1", poll_interval=10.0, deadline=None, max_unreachable=500.0)
-    one.on_job(Job(JobStatus.RUNNING), NOW)
-    one.on_error(AWAY, NOW)
-    assert isinstance(one.on_error(AWAY, NOW + 499), float)
-    assert one.on_error(AWAY, NOW + 500) == Wake(Reason.UNREACHABLE, "j1", JobStatus.RUNNING, "away")
+    one = fleet(1, max_unreachable=500.0)
+    looked(one, NOW, j0=RUNS)
+    assert isinstance(failed(one, AWAY, NOW), float)
+    assert isinstance(failed(one, AWAY, NOW + 499), float)
+    assert failed(one, AWAY, NOW + 500) == Wake(Reason.UNREACHABLE, "j0", JobStatus.RUNNING, "away")
     assert Terms(10.0).max_unreachable == MAX_UNREACHABLE == 3600.0
 
 
 def test_an_engine_that_came_back_may_go_away_again() -> None:
-    one = watch()
-    one.on_error(AWAY, NOW)
-    one.on_job(Job(JobStatus.RUNNING), NOW + 100)
-    assert isinstance(one.on_error(AWAY, NOW + MAX_UNREACHABLE + 50), float)
+    one = fleet(1)
+    looked(one, NOW, j0=RUNS)
+    failed(one, AWAY, NOW)
+    assert not one.has_seen("j0", RUNS), "that it can be seen again is news"
+    looked(one, NOW + 100, j0=RUNS)
+    assert isinstance(failed(one, AWAY, NOW + MAX_UNREACHABLE + 50), float)
 
 
 def pauses(outage: Outage, error: ArtificerError, failures: int) -> list[float]:
@@ -142,8 +158,8 @@ def test_an_outage_that_others_note_ends_a_watch_too() -> None:
 
 
 def test_what_waiting_does_not_change_ends_the_watch() -> None:
-    gone = watch().on_error(NotFoundError("no such job", status_code=404), NOW)
-    refused = watch().on_error(AuthenticationError("no", status_code=401), NOW)
+    gone = failed(fleet(1), NotFoundError("no such job", status_code=404), NOW)
+    refused = failed(fleet(1), AuthenticationError("no", status_code=401), NOW)
     assert isinstance(gone, Wake)
     assert isinstance(refused, Wake)
     assert (gone.reason, refused.reason) == (Reason.GONE, Reason.REFUSED)
@@ -157,34 +173,34 @@ def test_an_event_travels_as_plain_values() -> None:
 
 
 def test_progress_is_told_at_each_tenth_and_each_phase_and_not_at_each_look() -> None:
-    progress = Progress()
+    watched = fleet(1)
     looks = [("p1", 0), ("p1", 9), ("p1", 10), ("p1", 19), ("p2", 19), ("p2", 19), ("p2", 100)]
-    told = [progress.line(Job(JobStatus.RUNNING, phase, done)) for phase, done in looks]
+    told = [watched.on_job("j0", Job(JobStatus.RUNNING, phase, done), NOW) for phase, done in looks]
     assert told == [
-        "RUNNING in phase p1: 0 of 100 items done.",
+        "Job j0 is RUNNING in phase p1: 0 of 100 items done.",
         None,
-        "RUNNING in phase p1: 10 of 100 items done.",
+        "Job j0 is RUNNING in phase p1: 10 of 100 items done.",
         None,
-        "RUNNING in phase p2: 19 of 100 items done.",
+        "Job j0 is RUNNING in phase p2: 19 of 100 items done.",
         None,
-        "RUNNING in phase p2: 100 of 100 items done.",
+        "Job j0 is RUNNING in phase p2: 100 of 100 items done.",
     ]
 
 
 def test_progress_counts_what_failed() -> None:
-    line = Progress().line(Job(JobStatus.COMPLETED, None, 97, 3))
+    line = Standing.of(Job(JobStatus.COMPLETED, None, 97, 3)).line_after(None)
     assert line == "COMPLETED: 100 of 100 items done, 3 failed."
 
 
 def test_a_job_that_runs_and_never_changes_counts_as_dead() -> None:
-    one = Watch("j1", poll_interval=10.0, deadline=None, max_stalled=60.0)
-    assert isinstance(one.on_job(Job(JobStatus.RUNNING, "p1", 3), NOW), float)
-    assert isinstance(one.on_job(Job(JobStatus.RUNNING, "p1", 4), NOW + 59), float)
-    assert isinstance(one.on_job(Job(JobStatus.RUNNING, "p1", 4), NOW + 118), float)
-    stalled = one.on_job(Job(JobStatus.RUNNING, "p1", 4), NOW + 119)
+    one = fleet(1, max_stalled=60.0)
+    assert isinstance(looked(one, NOW, j0=Job(JobStatus.RUNNING, "p1", 3)), float)
+    assert isinstance(looked(one, NOW + 59, j0=Job(JobStatus.RUNNING, "p1", 4)), float)
+    assert isinstance(looked(one, NOW + 118, j0=Job(JobStatus.RUNNING, "p1", 4)), float)
+    stalled = looked(one, NOW + 119, j0=Job(JobStatus.RUNNING, "p1", 4))
     assert isinstance(stalled, Wake)
     assert stalled.reason is Reason.STALLED
-    assert "Job j1 is RUNNING and has not changed for 60 s, at 4 of 100 items" in str(stalled.message)
+    assert "Job j0 is RUNNING and has not changed for 60 s, at 4 of 100 items" in str(stalled.message)
     assert "cancel the job there and clear this task" in str(stalled.message)
 
 
@@ -231,23 +247,10 @@ def test_the_next_moment_that_decides_something_is_known() -> None:
 
 
 def test_a_job_that_waits_or_is_paused_is_not_dead() -> None:
-    one = Watch("j1", poll_interval=10.0, deadline=None, max_stalled=60.0)
+    one = fleet(1, max_stalled=60.0)
     for status in (JobStatus.PENDING, JobStatus.PAUSED):
-        assert isinstance(one.on_job(Job(status), NOW), float)
-        assert isinstance(one.on_job(Job(status), NOW + 1000), float)
-
-
-def fleet(jobs: int, **terms: Any) -> Fleet:
-    return Fleet([f"j{number}" for number in range(jobs)], Terms(poll_interval=10.0, **terms))
-
-
-def looked(watched: Fleet, now: float, **jobs: Job) -> float | Wake:
-    for job_id, job in jobs.items():
-        watched.on_job(job_id, job, now)
-    return watched.decide(now)
-
-
-RUNS, ENDED = Job(JobStatus.RUNNING), Job(JobStatus.COMPLETED)
+        assert isinstance(looked(one, NOW, j0=Job(status)), float)
+        assert isinstance(looked(one, NOW + 1000, j0=Job(status)), float)
 
 
 def test_a_run_is_woken_for_when_all_its_jobs_have_ended() -> None:

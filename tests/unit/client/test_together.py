@@ -148,6 +148,23 @@ def test_a_reply_that_is_no_list_of_answers_is_none(server: ScriptedServer, trpc
             trpc.batch.get_many(["j1", "j2"])
 
 
+BROKEN = ('{"result": {}}', "[{}", "[{},{}", "[{} {}]", "[{}, {}, {}]", "[]", "[{},]", "[" * 100_000, "\xff")
+
+
+@pytest.mark.parametrize("text", BROKEN, ids=range(len(BROKEN)))
+def test_a_list_that_is_broken_anywhere_is_none(server: ScriptedServer, trpc: Artificer, text: str) -> None:
+    server.will_answer(Reply(200, raw=text.encode("latin-1")))
+    with pytest.raises(ReplyError):
+        trpc.batch.get_many(["j1", "j2"])
+
+
+def test_answers_may_stand_apart(server: ScriptedServer, deployed: Artificer) -> None:
+    said = [json.dumps(standing("COMPLETED", job_id).body) for job_id in ("j1", "j2")]
+    server.will_answer(Reply(200, raw=f" [ {said[0]} ,\n {said[1]}\t]\n".encode()))
+    found = deployed.batch.get_many(["j1", "j2"])
+    assert [one.id for one in found if isinstance(one, BatchJob)] == ["j1", "j2"]
+
+
 def test_nothing_is_asked_for_nothing(server: ScriptedServer, either: Artificer) -> None:
     assert either.batch.get_many([]) == []
     assert server.asked == []
