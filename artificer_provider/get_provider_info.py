@@ -20,7 +20,9 @@ def get_provider_info() -> dict[str, object]:
                     "artificer_provider.operators.batch",
                     "artificer_provider.operators.chain",
                     "artificer_provider.operators.export",
+                    "artificer_provider.operators.image",
                     "artificer_provider.operators.jobs",
+                    "artificer_provider.operators.pdf",
                     "artificer_provider.operators.projects",
                 ],
             }
@@ -40,6 +42,10 @@ def get_provider_info() -> dict[str, object]:
             {
                 "name": "artificer_batch",
                 "class-name": "artificer_provider.decorators.batch.artificer_batch_task",
+            },
+            {
+                "name": "artificer_pdf",
+                "class-name": "artificer_provider.decorators.pdf.artificer_pdf_task",
             },
         ],
         "connection-types": [

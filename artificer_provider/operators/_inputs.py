@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from artificer_provider.batch.plan import refuse_one_value
-from artificer_provider.batch.sources import Columns, Csv, JsonLines, Listed, Parquet, TextFiles
+from artificer_provider.batch.plan import as_mapping, refuse_one_value
+from artificer_provider.batch.sources import Columns, Csv, JsonLines, LandedRows, Listed, Parquet, TextFiles
 from artificer_provider.client.errors import ConfigurationError
 from artificer_provider.operators._arguments import check_path
-from artificer_provider.operators._landing import WRONG_PLACE
+from artificer_provider.operators._landing import MANIFEST, WRONG_PLACE
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -44,6 +45,8 @@ def _of_path(path: str, columns: Columns) -> Source:
     try:
         place = ObjectStoragePath(path)
         if place.is_dir():
+            if (landed := _landed_in(place)) is not None:
+                return LandedRows(landed, columns)
             return TextFiles(_files_in(place), columns.prompt)
         place.stat()
     except (*WRONG_PLACE, ValueError) as error:
@@ -62,6 +65,28 @@ def _of_path(path: str, columns: Columns) -> Source:
         f"The items in {path} are of a kind that is not read: write .jsonl, .csv or .parquet, or the folder "
         "of text files."
     )
+
+
+def _landed_in(folder: ObjectStoragePath) -> list[tuple[str, partial[BinaryIO]]] | None:
+    """Name the files of rows that a run landed in a folder; None where none did."""
+    place = folder / MANIFEST
+    if not place.is_file():
+        return None
+    try:
+        said = as_mapping(json.loads(place.read_text(encoding="utf-8")))
+    except ValueError:
+        return None
+    files = said.get("files")
+    if "run" not in said or not isinstance(files, list):
+        return None
+    names = [str(name) for name in cast("list[object]", files)]
+    for name in names:
+        if not name.endswith(_LINES):
+            raise ConfigurationError(
+                f"The rows that {folder} holds are in {name}, which is not read: land them with "
+                "output_format='jsonl'."
+            )
+    return [(name, partial(_opened, folder / name)) for name in names]
 
 
 def _files_in(folder: ObjectStoragePath) -> list[tuple[str, partial[BinaryIO]]]:
