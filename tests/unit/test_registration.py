@@ -12,6 +12,7 @@ from typing import Any
 
 import airflow
 import jsonschema
+import pytest
 
 from artificer_provider import __version__
 from artificer_provider.get_provider_info import get_provider_info
@@ -56,6 +57,9 @@ def test_every_module_it_names_is_there() -> None:
         for module in integration["python-modules"]
     ]
     assert [importlib.import_module(name).__name__ for name in named] == named
+    for decorator in INFO["task-decorators"]:
+        module, _, name = decorator["class-name"].rpartition(".")
+        assert callable(getattr(importlib.import_module(module), name))
     [connection] = INFO["connection-types"]
     module, _, name = connection["hook-class-name"].rpartition(".")
     assert getattr(importlib.import_module(module), name) is ArtificerHook
@@ -80,12 +84,13 @@ def test_parsing_a_dag_loads_neither_the_client_nor_the_engine() -> None:
     assert not {name for name in loaded if name.startswith(heavy)}
 
 
-def test_a_parsed_dag_loads_neither_the_client_nor_what_only_a_running_task_needs() -> None:
+@pytest.mark.parametrize("module", ["batch", "pdf", "image"])
+def test_a_parsed_dag_loads_neither_the_client_nor_what_only_a_running_task_needs(module: str) -> None:
     bare = (
         "import airflow.triggers.base\n"
         "from airflow.providers.common.compat.sdk import BaseHook, BaseOperator, conf"
     )
-    new = modules_after(f"{bare}\nimport artificer_provider.operators.batch") - modules_after(bare)
+    new = modules_after(f"{bare}\nimport artificer_provider.operators.{module}") - modules_after(bare)
     assert len(new) <= 30
     heavy = ("artificer_provider.client", "artificer_provider.engine")
     assert not [name for name in new if name.startswith(heavy)]
