@@ -106,9 +106,9 @@ def check_pdf(
 
     :raises ConfigurationError: naming the argument.
     """
-    if local not in ("auto", "never", "always"):
-        raise ConfigurationError(f"local is {local!r}: write 'auto', 'never' or 'always'.")
-    if force_ocr and local == "always":
+    from artificer_provider.operators._readings import read_local
+
+    if read_local(local) == "always" and force_ocr:
         raise ConfigurationError("OCR is the engine's: local='always' and force_ocr exclude each other.")
     if min_text_threshold is not None and min_text_threshold < 0:
         raise ConfigurationError(f"min_text_threshold is {min_text_threshold}: it must be 0 or more.")

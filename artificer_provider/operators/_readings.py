@@ -53,15 +53,10 @@ class Found:
 class Reading(Protocol):
     """What is done to each document of a run."""
 
-    @property
-    def name(self) -> str:
-        """What it is called in the fingerprint of a run. Never to be renamed."""
-        ...
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Say which values a row has."""
-        ...
+    #: What it is called in the fingerprint of a run. Never to be renamed.
+    name: ClassVar[str]
+    #: Which values a row has.
+    columns: ClassVar[tuple[str, ...]]
 
     def asked(self) -> dict[str, Json]:
         """Write down what is asked for: other work is done anew."""
@@ -213,7 +208,7 @@ def read_local(local: str) -> Local:
     :raises ConfigurationError: naming what there is.
     """
     if local not in _LOCAL:
-        raise ConfigurationError(f"local is {local!r}: write {', '.join(map(repr, _LOCAL))}.")
+        raise ConfigurationError(f"local is {local!r}: write 'auto', 'never' or 'always'.")
     return cast("Local", local)
 
 

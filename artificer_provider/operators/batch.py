@@ -157,8 +157,8 @@ class ArtificerRunBatchOperator(_BatchOperator):
     all rows landed; clear it, and only those are done over.
 
     :param items: 1 or more inputs: text, or mappings of ``input`` and ``metadata``; or the path of a JSONL,
-        CSV or Parquet file or of a folder of text files, on any object storage that Airflow knows, which is
-        read as a stream.
+        CSV or Parquet file, of a folder of text files, or of what another run landed as JSONL, on any object
+        storage that Airflow knows, which is read as a stream.
     :param phases: 1 to 10 steps that every item goes through, each given the answer of the one before.
     :param output: the folder for rows and manifest, a path or URL on any object storage Airflow knows. One
         folder a run: put ``{{ run_id }}`` into it.

@@ -233,15 +233,16 @@ def test_a_try_that_dies_is_followed_by_one_that_reads_only_the_rest(
 def test_files_that_come_and_go_between_tries_leave_the_rows_of_the_others(
     run: Reading, reads: list[str]
 ) -> None:
-    run.put(b_pdf=text_pdf("beta"), c_pdf=text_pdf("gamma"), note_pdf=b"only a note")
+    run.put(b_pdf=text_pdf("beta"), c_pdf=text_pdf("gamma"), bad_pdf=b"a note", note_pdf=b"only a note")
     with pytest.raises(AirflowFailException):
         run.execute()
     run.put(a_pdf=text_pdf("alpha"), note_pdf=text_pdf("a PDF by now"))
     (run.inbox / "c.pdf").unlink()
-    run.execute(concurrency=1)
-    assert reads[3:] == ["a.pdf", "note.pdf"]
-    assert run.statuses == dict.fromkeys(("a.pdf", "b.pdf", "note.pdf"), "succeeded")
-    assert run.manifest["items"] == 3
+    run.execute(concurrency=1, max_failed=1)  # cleared
+    assert reads[4:] == ["a.pdf", "note.pdf", "bad.pdf"]
+    good = dict.fromkeys(("a.pdf", "b.pdf", "note.pdf"), "succeeded")
+    assert run.statuses == {**good, "bad.pdf": "failed"}
+    assert run.manifest["items"] == 4
 
 
 def test_a_cleared_failure_does_over_what_failed_and_a_cleared_success_nothing(
@@ -381,6 +382,23 @@ def test_an_engine_that_recognises_no_page_makes_no_success_of_a_scan(
     assert run.statuses == {"a.pdf": "succeeded", "b.pdf": "failed"}
     assert "nobody recognised any" in run.by_name["b.pdf"]["error"]
     assert server.paths == ["/images.processPdf"]
+
+
+def test_a_budget_counts_what_a_try_before_paid(
+    run: Reading, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {"pages": 1, "method": "ocr", "ocrUsed": True, "ocrCost": 0.02}
+    paid = Reply(body={"text": LONG, "metadata": said})
+    server.will_answer(paid, paid, Reply(401, {"error": {"code": "unauthorized", "message": "no"}}))
+    server.otherwise = lambda _: paid
+    connect(monkeypatch, server.url)
+    run.put(**{f"n{number}_pdf": pdfs.image_pdf((pdfs.jpeg_image(),)) for number in range(4)})
+    with pytest.raises(AirflowFailException, match="2 rows of this run are written down"):
+        run.execute(max_cost=0.05, concurrency=1)
+    with pytest.raises(AirflowFailException, match="cost more than max_cost"):
+        run.execute(max_cost=0.05, concurrency=1)
+    assert list(run.statuses.values()) == ["succeeded"] * 3 + ["unprocessed"]
+    assert run.manifest["cost"] == pytest.approx(0.06)
 
 
 def test_a_budget_stops_a_run_and_an_engine_that_tells_no_cost_fails_it(
