@@ -41,7 +41,7 @@ def artificer_pdf_inbox() -> None:
     )
     ArtificerRunBatchOperator(
         task_id="summarize",
-        items=cast("dict[str, str]", read.output)["path"],  # the folder of the rows
+        items=cast("dict[str, object]", read.output),  # which tells where the rows are
         input_column="text",
         metadata_columns=["file", "pages"],
         phases=[{"name": "summarize", "task_type": "summarize"}],

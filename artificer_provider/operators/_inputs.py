@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -20,22 +20,26 @@ if TYPE_CHECKING:
 
     from artificer_provider.batch.sources import Source
 
-Items = str | Sequence[object]
+Items = str | Sequence[object] | Mapping[str, object]
 
 _LINES = (".jsonl", ".ndjson")
 
 
 def source_of(items: Items, columns: Columns) -> Source:
     """
-    Find what reads the items: a list, or by its name a file on any object storage that Airflow knows.
+    Find what reads the items: a list, a file on any object storage that Airflow knows, or what a run landed.
+
+    :param items: the list, the path, or what another run gave to XCom.
 
     :raises ConfigurationError: when the file is not there, or of a kind that is not read.
     """
     if isinstance(items, str):
         return _of_path(items, columns)
+    if isinstance(items, Mapping) and isinstance(place := items.get("manifest"), str):
+        return _of_path(place.removesuffix(f"/{MANIFEST}"), columns)
     refuse_one_value(items, "items")
     # A mapped or lazy XCom is a sequence of its own kind.
-    return Listed(items, columns.prompt)
+    return Listed(cast("Sequence[object]", items), columns.prompt)
 
 
 def _of_path(path: str, columns: Columns) -> Source:

@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]  # it ships no types
+from pyarrow import parquet
 from support import pages, pdfs
 from support.airflow import Died
 from support.reading import LONG, Reading, landed, text_pdf, times_written
@@ -68,6 +69,15 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(local_pdf, "read_pdf", counted)
     return names
+
+
+@pytest.fixture
+def shared(
+    run: Reading, engine_with: EngineWith, models: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> ModelServer:
+    """The model server of an engine with batches, which the run is given."""
+    connect(monkeypatch, engine_with(HONEST).url, key=API_KEY)
+    return models
 
 
 def scan(text: str) -> bytes:
@@ -327,6 +337,13 @@ def test_a_superseded_try_reads_nothing_more(run: Reading, reads: list[str]) -> 
     assert reads == []
 
 
+def test_a_parquet_file_has_numbers_where_numbers_are(run: Reading) -> None:
+    run.put(a_pdf=text_pdf("alpha"), b_pdf=b"only a note")
+    run.execute(output_format="parquet", max_failed=1)
+    rows = parquet.read_table(run.output / "rows-0001-of-0001.parquet").to_pylist()
+    assert [(row["pages"], row["cost"], row["confidence"]) for row in rows] == [(1, 0, None), (None, 0, None)]
+
+
 def test_a_table_has_the_columns_of_documents(run: Reading) -> None:
     run.put(a_pdf=text_pdf("alpha"))
     run.execute(output_format="csv")
@@ -335,20 +352,16 @@ def test_a_table_has_the_columns_of_documents(run: Reading) -> None:
     assert (row["pages"], row["text"]) == ("1", f"alpha 1\n{LONG}")
 
 
+@pytest.mark.parametrize("named", ["as xcom", "by its folder"])
 def test_what_was_read_goes_on_to_a_batch_without_passing_through_airflow(
-    run: Reading,
-    engine_with: EngineWith,
-    models: ModelServer,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    named: str, run: Reading, shared: ModelServer, tmp_path: Path
 ) -> None:
-    connect(monkeypatch, engine_with(HONEST).url, key=API_KEY)
     run.put(a_pdf=text_pdf("alpha"), b_pdf=b"only a note", c_pdf=text_pdf("gamma"))
     told = run.execute(max_failed=1)
     assert "alpha" not in json.dumps(told)
     run_batch = batch(
         tmp_path / "batch",
-        items=told["path"],
+        items=told if named == "as xcom" else told["path"],
         input_column="text",
         metadata_columns=["file"],
         phases=[{"name": "p"}],
@@ -361,7 +374,7 @@ def test_what_was_read_goes_on_to_a_batch_without_passing_through_airflow(
         (f">alpha 1\n{LONG}", str(run.inbox / "a.pdf")),
         (f">gamma 1\n{LONG}", str(run.inbox / "c.pdf")),
     ]
-    assert len(models.texts()) == 2
+    assert len(shared.texts()) == 2
 
 
 def test_rows_of_a_table_are_refused_by_a_batch_with_what_to_do(run: Reading, tmp_path: Path) -> None:

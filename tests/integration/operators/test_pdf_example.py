@@ -42,7 +42,8 @@ def test_the_example_summarises_every_pdf_and_no_text_passes_through_airflow(
     assert told["counts"]["succeeded"] == 4
     assert len(json.dumps(told)) < 4096
     assert next(iter(texts.values()))[:40] not in json.dumps(told)
-    summarize.items = told["path"]  # what Airflow does with `read.output["path"]`
+    assert (summarize.items.operator.task_id, summarize.items.key) == ("read", "return_value")
+    summarize.items = json.loads(json.dumps(told))  # what Airflow does with `read.output`
     summarize.deferrable, summarize.job_name = False, "summaries"
     summarize.execute(context(StoreDouble(), replace(ti, task_id="summarize")))
     rows = landed(tmp_path / "out" / "summaries")
