@@ -81,6 +81,8 @@ def test_without_an_output_nothing_is_kept_and_each_try_checks_anew(
     assert list((tmp_path / "aside").iterdir()) == []
     assert not run.output.exists()
     assert run.execute(output=None)["pages"] == 1
+    none = run.execute(output=None, files=str(run.inbox / "*.tiff"), allow_empty=True)
+    assert (none["items"], none["pages"], none["documents"]) == (0, 0, [])
 
 
 def test_xcom_stays_small_whatever_there_is(
