@@ -21,7 +21,9 @@ def get_provider_info() -> dict[str, object]:
                     "artificer_provider.operators.chain",
                     "artificer_provider.operators.chat",
                     "artificer_provider.operators.export",
+                    "artificer_provider.operators.image",
                     "artificer_provider.operators.jobs",
+                    "artificer_provider.operators.pdf",
                     "artificer_provider.operators.projects",
                     "artificer_provider.operators.sharded",
                 ],
@@ -46,6 +48,10 @@ def get_provider_info() -> dict[str, object]:
             {
                 "name": "artificer_chain",
                 "class-name": "artificer_provider.decorators.chain.artificer_chain_task",
+            },
+            {
+                "name": "artificer_pdf",
+                "class-name": "artificer_provider.decorators.pdf.artificer_pdf_task",
             },
         ],
         "connection-types": [

@@ -81,6 +81,8 @@ BENCHMARKS = (
     "tests/benchmarks/bench_chat.py",
     "tests/benchmarks/bench_memory.py",
     "tests/benchmarks/bench_run.py",
+    "tests/benchmarks/bench_pdf_operator.py",
+    "tests/benchmarks/bench_chain.py",
     "tests/benchmarks/bench_waiting.py",
 )
 

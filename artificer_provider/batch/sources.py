@@ -27,6 +27,10 @@ Open = Callable[[], "BinaryIO"]
 
 #: Rows of a Parquet file that are decoded at once.
 _ROWS_AT_ONCE = 1_000
+#: What a row says that is good, as every run lands it.
+_SUCCEEDED = "succeeded"
+#: Bytes that a file of rows has at most: a place in many of them is still a number that JSON keeps exactly.
+_FILE = 2**40
 _OF_JSON = (str, int, float, list, dict)
 
 
@@ -130,6 +134,32 @@ class JsonLines:
                 if line.strip():
                     where = _line(self.name, number)
                     yield Read(self.columns.item(_record(line, where), where), place)
+
+
+@dataclass(frozen=True, slots=True)
+class LandedRows:
+    """
+    The rows that another run landed, those that did not succeed left out.
+
+    :param files: its files of a JSON object a line, in their order.
+    """
+
+    files: Sequence[tuple[str, Open]]
+    columns: Columns
+
+    def read(self, place: int = 0) -> Iterator[Read]:
+        """Read the rows from the given place on: a file, and a byte of it."""
+        begin, offset = divmod(place, _FILE)
+        for number, (name, opener) in enumerate(self.files[begin:], start=begin):
+            with closing(opener()) as file:
+                file.seek(offset)
+                for line in file:
+                    offset += len(line)
+                    record = _record(line, name)
+                    if record.get("status") == _SUCCEEDED:
+                        where = f"{name}, row {record.get('index')}"
+                        yield Read(self.columns.item(record, where), number * _FILE + offset)
+            offset = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from artificer_provider.batch.plan import checked_item, read_options, read_phases, refuse_one_value
 from artificer_provider.batch.prompt import Prompt
@@ -71,6 +71,51 @@ def check_path(items: str) -> None:
         raise ConfigurationError(
             f"items is one text of {len(items):,} characters, not the path of a file: put it in brackets."
         )
+
+
+def check_files(files: object) -> None:
+    """
+    Check which documents are named, where that is known: a template, an XCom or a pattern is read later.
+
+    :raises ConfigurationError: when it is no path, nor a list of them.
+    """
+    if isinstance(files, str):
+        files = [files]
+    if not isinstance(files, list | tuple):
+        return
+    listed = cast("Sequence[object]", files)
+    if not listed:
+        raise ConfigurationError("files is an empty list: name a file, a folder or a pattern.")
+    for number, file in enumerate(listed):
+        if not isinstance(file, str):
+            raise ConfigurationError(f"files[{number}] is {type(file).__name__}: it must be a path or a URL.")
+        if not file.strip():
+            raise ConfigurationError("files is empty: name a file, a folder or a pattern.")
+
+
+def check_pdf(
+    local: str,
+    min_text_threshold: float | None,
+    dpi: int | None,
+    max_pages: int | None,
+    *,
+    force_ocr: bool = False,
+) -> None:
+    """
+    Check how PDFs are read.
+
+    :raises ConfigurationError: naming the argument.
+    """
+    from artificer_provider.operators._readings import read_local
+
+    if read_local(local) == "always" and force_ocr:
+        raise ConfigurationError("OCR is the engine's: local='always' and force_ocr exclude each other.")
+    if min_text_threshold is not None and min_text_threshold < 0:
+        raise ConfigurationError(f"min_text_threshold is {min_text_threshold}: it must be 0 or more.")
+    if dpi is not None and not limits.MIN_DPI <= dpi <= limits.MAX_DPI:
+        raise ConfigurationError(f"dpi is {dpi}: write {limits.MIN_DPI} to {limits.MAX_DPI}.")
+    if max_pages is not None and not 1 <= max_pages <= limits.MAX_PDF_PAGES:
+        raise ConfigurationError(f"max_pages is {max_pages}: write 1 to {limits.MAX_PDF_PAGES:,}.")
 
 
 def _check_listed(items: Sequence[object], prompt: str | None) -> None:

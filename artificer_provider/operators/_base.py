@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import AirflowException, Context
 
     from artificer_provider.batch.identity import RunKey
 
@@ -51,9 +51,15 @@ class ArtificerOperator(BaseOperator):
 
     def told_to_airflow(self) -> AbstractContextManager[None]:
         """Turn what fails inside into what Airflow, and the task's retry policy, know."""
-        from artificer_provider.operators._errors import permanent_under, told_to_airflow
+        from artificer_provider.operators._errors import told_to_airflow
 
-        return told_to_airflow(lambda: self.kept, permanent_under(getattr(self, "retry_policy", None)))
+        return told_to_airflow(lambda: self.kept, self.permanent())
+
+    def permanent(self) -> type[AirflowException]:
+        """Say what a failure that waiting does not mend is raised as."""
+        from artificer_provider.operators._errors import permanent_under
+
+        return permanent_under(getattr(self, "retry_policy", None))
 
     def run_key(self, context: Context) -> RunKey:
         """Say which task instance this is, whatever its try."""

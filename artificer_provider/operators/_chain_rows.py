@@ -12,6 +12,7 @@ from artificer_provider.batch.results import RowStatus, judge
 from artificer_provider.client.models.batch import BatchJobResult
 from artificer_provider.client.states import ItemStatus
 from artificer_provider.operators._parts import as_line
+from artificer_provider.operators._worked import Spent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -97,8 +98,17 @@ class Shard:
                 answers = kept_answers(self._row(made), self._phases)
                 yield Chained(index, item.input, item.metadata, round_, made.paid, answers)
 
-    def add(self, item: Chained, *, is_whole: bool) -> ChainRow:
-        """Write down what came of an item, or how far it has come."""
+    def answered(self, item: Chained) -> None:
+        """Write down how far an item has come: what was paid for it is not paid again."""
+        self._add(item, is_whole=False)
+
+    def add(self, item: Chained) -> Spent:
+        """Write down what came of an item."""
+        row = self._add(item, is_whole=True)
+        is_unpriced = row.status is ItemStatus.COMPLETED and row.cost_incurred is None
+        return Spent((row.cost_incurred or 0.0) - (item.paid.cost or 0.0), is_unpriced)
+
+    def _add(self, item: Chained, *, is_whole: bool) -> ChainRow:
         line = as_line(item.row(is_whole=is_whole))
         row = ChainRow.model_validate_json(line)
         self._take(row, self._parts.write(line))

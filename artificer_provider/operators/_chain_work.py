@@ -1,16 +1,11 @@
-"""The items of a shard, worked on by a bounded number of hands on one event loop."""
+"""One item put through the phases of a chain, a call for each."""
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
-from itertools import islice
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from artificer_provider.batch.chain import (
-    BLOCK,
     Answer,
-    Chained,
     asks_by_query,
     ends_run,
     min_score,
@@ -21,9 +16,9 @@ from artificer_provider.client.models.orchestration import ChainConfig, ChainPha
 from artificer_provider.client.resources._checked import checked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from artificer_provider.batch.chain import Chaining
+    from artificer_provider.batch.chain import Chained, Chaining
     from artificer_provider.batch.plan import Phase, Work
     from artificer_provider.client import AsyncArtificer
     from artificer_provider.client.models.orchestration import ChainExecutionResult
@@ -110,77 +105,3 @@ class Engine:
             project_id=self._work.project_id,
             validation_config=phase.validation,
         )
-
-
-class Gate(Protocol):
-    """What lets items through to be worked on, and takes them when they are done."""
-
-    def may_begin(self) -> bool:
-        """Say whether one more may be begun; once it may not, none is any more."""
-        ...
-
-    def before_block(self) -> None:
-        """Do what must be done before more is paid for. Called by a thread, which may wait."""
-        ...
-
-    def answered(self, item: Chained) -> None:
-        """Take how far an item has come."""
-        ...
-
-    def done(self, item: Chained) -> Callable[[], None] | None:
-        """Take an item, and give what is left to do of that by a thread, which may wait."""
-        ...
-
-
-class Feed:
-    """Items, read a block ahead: never all of them are in memory."""
-
-    def __init__(self, items: Iterator[Chained], gate: Gate) -> None:
-        self._items = items
-        self._gate = gate
-        self._ready: deque[Chained] = deque()
-        self._reading = asyncio.Lock()
-        self.is_closed = False
-
-    async def next(self) -> Chained | None:
-        """Give the next item that may be begun; None when there is none."""
-        if not self._ready:
-            async with self._reading:
-                if not self._ready and not self.is_closed:
-                    self._ready.extend(await asyncio.to_thread(self._read))
-        if self.is_closed or not self._ready or not self._gate.may_begin():
-            self.is_closed = True
-            return None
-        return self._ready.popleft()
-
-    def _read(self) -> list[Chained]:
-        some = list(islice(self._items, BLOCK))
-        if some:
-            self._gate.before_block()
-        return some
-
-
-async def work_on(items: Iterator[Chained], engine: Engine, gate: Gate, hands: int) -> None:
-    """
-    Work on items until there are no more, or no more may be begun.
-
-    What is under way is always brought to its end: it is being paid for.
-
-    :param hands: items under way at once.
-    :raises ArtificerError: the first that ends the run; what was under way beside it is done.
-    """
-    feed = Feed(items, gate)
-    errors: list[Exception] = []
-
-    async def hand() -> None:
-        try:
-            while (item := await feed.next()) is not None:
-                if (rest := gate.done(await engine.chain(item, gate.answered))) is not None:
-                    await asyncio.to_thread(rest)
-        except Exception as error:  # noqa: BLE001 - told when all hands are at rest
-            feed.is_closed = True
-            errors.append(error)
-
-    await asyncio.gather(*(hand() for _ in range(hands)))
-    if errors:
-        raise errors[0]

@@ -34,8 +34,8 @@ def _found(place: str) -> Iterator[ObjectStoragePath]:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
     folder, pattern = _cut(place)
-    path = ObjectStoragePath(folder)
     try:
+        path = ObjectStoragePath(folder)
         if pattern:
             yield from _visible(path.glob(pattern))
         elif path.is_dir():
@@ -43,7 +43,7 @@ def _found(place: str) -> Iterator[ObjectStoragePath]:
         else:
             path.stat()
             yield path
-    except WRONG_PLACE as error:
+    except (*WRONG_PLACE, ValueError) as error:  # the last for a storage that Airflow does not know
         raise ConfigurationError(f"{place} cannot be read: {error}.") from error
 
 

@@ -33,6 +33,10 @@ COLUMNS: Mapping[str, bool] = {
     "cost": False,
     "tokens": False,
 }
+#: What is no text in the columns of a Parquet file.
+_WHOLE = ("index", "tokens", "pages", "text_length")
+_NUMBERS = ("cost", "confidence", "estimated_cost")
+_TRUTHS = ("needs_ocr",)
 #: Rows of a Parquet file that are held before they are written.
 _ROWS_AT_ONCE = 1_000
 #: Bytes of lines that are written at once: Airflow notes each write for its lineage, which takes longer than
@@ -63,10 +67,16 @@ def read_format(name: str) -> Format:
         ) from None
 
 
-def written(form: Format, records: Iterable[Mapping[str, Json]], file: IO[bytes]) -> None:
+def written(
+    form: Format,
+    records: Iterable[Mapping[str, Json]],
+    file: IO[bytes],
+    columns: Mapping[str, bool] = COLUMNS,
+) -> None:
     """
     Write rows as they come.
 
+    :param columns: those of a table, and whether one holds JSON as text.
     :raises ConfigurationError: when what writes Parquet is not installed.
     """
     if form is Format.JSONL:
@@ -76,9 +86,9 @@ def written(form: Format, records: Iterable[Mapping[str, Json]], file: IO[bytes]
         with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
             _as_lines(records, packed)
     elif form is Format.CSV:
-        _as_csv(records, file)
+        _as_csv(records, file, columns)
     else:
-        _as_parquet(records, file)
+        _as_parquet(records, file, columns)
 
 
 def _as_lines(records: Iterable[Mapping[str, Json]], file: IO[bytes] | gzip.GzipFile) -> None:
@@ -92,17 +102,17 @@ def _as_lines(records: Iterable[Mapping[str, Json]], file: IO[bytes] | gzip.Gzip
     file.write(bytes(lines))
 
 
-def _as_csv(records: Iterable[Mapping[str, Json]], file: IO[bytes]) -> None:
+def _as_csv(records: Iterable[Mapping[str, Json]], file: IO[bytes], columns: Mapping[str, bool]) -> None:
     text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=False)
-    table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    table = csv.DictWriter(text, columns, lineterminator="\n")
     table.writeheader()
     for record in records:
-        table.writerow(_flat(record))
+        table.writerow(_flat(record, columns))
     text.flush()
     text.detach()
 
 
-def _as_parquet(records: Iterable[Mapping[str, Json]], file: IO[bytes]) -> None:
+def _as_parquet(records: Iterable[Mapping[str, Json]], file: IO[bytes], columns: Mapping[str, bool]) -> None:
     try:
         import pyarrow as pa
         from pyarrow import parquet
@@ -110,18 +120,22 @@ def _as_parquet(records: Iterable[Mapping[str, Json]], file: IO[bytes]) -> None:
         raise ConfigurationError(
             "output_format 'parquet' needs pyarrow: pip install 'airflow-provider-artificer[parquet]'"
         ) from None
-    kinds = {"index": pa.int64(), "cost": pa.float64(), "tokens": pa.int64()}
-    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in COLUMNS])
-    rows = iter(map(_flat, records))
+    kinds = {
+        **dict.fromkeys(_WHOLE, pa.int64()),
+        **dict.fromkeys(_NUMBERS, pa.float64()),
+        **dict.fromkeys(_TRUTHS, pa.bool_()),
+    }
+    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in columns])
+    rows = (_flat(record, columns) for record in records)
     with parquet.ParquetWriter(file, schema) as table:
         while some := list(islice(rows, _ROWS_AT_ONCE)):
             table.write_table(pa.Table.from_pylist(some, schema))
 
 
-def _flat(record: Mapping[str, Json]) -> dict[str, Json]:
+def _flat(record: Mapping[str, Json], columns: Mapping[str, bool]) -> dict[str, Json]:
     return {
         name: json.dumps(value, ensure_ascii=False, sort_keys=True)
         if is_json and (value := record[name]) is not None
         else record[name]
-        for name, is_json in COLUMNS.items()
+        for name, is_json in columns.items()
     }

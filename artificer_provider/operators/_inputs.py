@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from artificer_provider.batch.plan import refuse_one_value
-from artificer_provider.batch.sources import Columns, Csv, JsonLines, Listed, Parquet, TextFiles
+from artificer_provider.batch.plan import as_mapping, refuse_one_value
+from artificer_provider.batch.sources import Columns, Csv, JsonLines, LandedRows, Listed, Parquet, TextFiles
 from artificer_provider.client.errors import ConfigurationError
 from artificer_provider.operators._arguments import check_path
-from artificer_provider.operators._landing import WRONG_PLACE
+from artificer_provider.operators._landing import MANIFEST, WRONG_PLACE
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -19,22 +20,26 @@ if TYPE_CHECKING:
 
     from artificer_provider.batch.sources import Source
 
-Items = str | Sequence[object]
+Items = str | Sequence[object] | Mapping[str, object]
 
 _LINES = (".jsonl", ".ndjson")
 
 
 def source_of(items: Items, columns: Columns) -> Source:
     """
-    Find what reads the items: a list, or by its name a file on any object storage that Airflow knows.
+    Find what reads the items: a list, a file on any object storage that Airflow knows, or what a run landed.
+
+    :param items: the list, the path, or what another run gave to XCom.
 
     :raises ConfigurationError: when the file is not there, or of a kind that is not read.
     """
     if isinstance(items, str):
         return _of_path(items, columns)
+    if isinstance(items, Mapping) and isinstance(place := items.get("manifest"), str):
+        return _of_path(place.removesuffix(f"/{MANIFEST}"), columns)
     refuse_one_value(items, "items")
     # A mapped or lazy XCom is a sequence of its own kind.
-    return Listed(items, columns.prompt)
+    return Listed(cast("Sequence[object]", items), columns.prompt)
 
 
 def _of_path(path: str, columns: Columns) -> Source:
@@ -44,6 +49,8 @@ def _of_path(path: str, columns: Columns) -> Source:
     try:
         place = ObjectStoragePath(path)
         if place.is_dir():
+            if (landed := _landed_in(place)) is not None:
+                return LandedRows(landed, columns)
             return TextFiles(_files_in(place), columns.prompt)
         place.stat()
     except (*WRONG_PLACE, ValueError) as error:
@@ -62,6 +69,28 @@ def _of_path(path: str, columns: Columns) -> Source:
         f"The items in {path} are of a kind that is not read: write .jsonl, .csv or .parquet, or the folder "
         "of text files."
     )
+
+
+def _landed_in(folder: ObjectStoragePath) -> list[tuple[str, partial[BinaryIO]]] | None:
+    """Name the files of rows that a run landed in a folder; None where none did."""
+    place = folder / MANIFEST
+    if not place.is_file():
+        return None
+    try:
+        said = as_mapping(json.loads(place.read_text(encoding="utf-8")))
+    except ValueError:
+        return None
+    files = said.get("files")
+    if "run" not in said or not isinstance(files, list):
+        return None
+    names = [str(name) for name in cast("list[object]", files)]
+    for name in names:
+        if not name.endswith(_LINES):
+            raise ConfigurationError(
+                f"The rows that {folder} holds are in {name}, which is not read: land them with "
+                "output_format='jsonl'."
+            )
+    return [(name, partial(_opened, folder / name)) for name in names]
 
 
 def _files_in(folder: ObjectStoragePath) -> list[tuple[str, partial[BinaryIO]]]:

@@ -7,10 +7,10 @@ import uuid
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from artificer_provider.client.errors import ConfigurationError
-from artificer_provider.operators._formats import Format, written
+from artificer_provider.operators._formats import COLUMNS, Format, written
 from artificer_provider.operators._parts import FOLDER as PARTS
 from artificer_provider.operators._parts import Parts
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
     from artificer_provider.batch.plan import Json
+
+J = TypeVar("J", bound="Json")
 
 #: What waiting does not mend, a storage whose library is not installed among it; any other error may pass.
 WRONG_PLACE = (
@@ -90,28 +92,29 @@ class Manifest:
             "file_count": len(self.files),
             "job_count": len(self.job_ids),
         }
-        left = XCOM_BYTES - _size(shown)
-        if (size := _size(self.path)) <= left:
+        left = XCOM_BYTES - size(shown)
+        if (taken := size(self.path)) <= left:
             shown["path"] = self.path
-            left -= size
+            left -= taken
         for name, most in _SHOWN.items():
-            first = _fitting(getattr(self, name)[:most], left)
+            first = fitting(getattr(self, name)[:most], left)
             shown[name] = [*first]
             left -= sum(map(_taken, first))
         return shown
 
 
-def _fitting(values: Sequence[str], room: int) -> list[str]:
+def fitting(values: Sequence[J], room: int) -> list[J]:
     """Take the first values that fit into so many bytes of JSON."""
     taken = accumulate(map(_taken, values))
-    return [value for value, size in zip(values, taken, strict=True) if size <= room]
+    return [value for value, so_far in zip(values, taken, strict=True) if so_far <= room]
 
 
-def _taken(value: str) -> int:
-    return _size(value) + len(", ")
+def _taken(value: Json) -> int:
+    return size(value) + len(", ")
 
 
-def _size(value: Json) -> int:
+def size(value: Json) -> int:
+    """Say how many bytes of JSON a value takes."""
     return len(json.dumps(value))
 
 
@@ -139,12 +142,20 @@ class Landing:
 
     :param folder: where rows and manifest go.
     :param run: the digest of the run key; another run's folder is left alone.
+    :param columns: those of a table of rows, and whether one holds JSON as text.
     """
 
-    def __init__(self, folder: ObjectStoragePath, run: str, form: Format) -> None:
+    def __init__(
+        self,
+        folder: ObjectStoragePath,
+        run: str,
+        form: Format,
+        columns: Mapping[str, bool] = COLUMNS,
+    ) -> None:
         self._folder = folder
         self.run = run
         self._form = form
+        self._columns = columns
         # Two tries can be alive at once: each has names of its own for what it writes aside.
         self._own = uuid.uuid4().hex[:8]
         #: Asked before anything is moved to its place; raises where this try is no longer the task's.
@@ -162,7 +173,7 @@ class Landing:
         :raises ConfigurationError: when the folder cannot be written, or holds another run's rows.
         """
         place = self._folder / MANIFEST
-        if _size(str(place)) > _PLACE_BYTES:
+        if size(str(place)) > _PLACE_BYTES:
             raise ConfigurationError(
                 f"The output {str(place)[:_TOLD_CHARS]}… has {len(str(place)):,} characters, nothing was "
                 "started. Name a folder with a shorter path: the next task is told where the manifest is."
@@ -187,7 +198,7 @@ class Landing:
         """Write the rows of a shard aside, then move them to their place; return the file's name."""
         name = f"rows-{shard + 1:04}-of-{shards:04}.{self._form}"
         with self._moved_to(name) as aside, aside.open("wb") as file:
-            written(self._form, records, file)
+            written(self._form, records, file, self._columns)
         return name
 
     def last(self) -> Manifest | None:
@@ -202,7 +213,7 @@ class Landing:
 
     def parts(self, mark: str) -> Parts:
         """
-        Give the rows of a chain that were made by now, beside those that are landed.
+        Give the rows that were made here by now, beside those that are landed.
 
         :param mark: whose they are.
         """

@@ -1,4 +1,4 @@
-"""The rows of a chain, written down as they are made: what the record of a job is to a batch."""
+"""The rows of a run that works here, written down as they are made: what a job's record is to a batch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OPEN_AT_ONCE = 4
 
 
 #: How Airflow names the storages whose files can grow.
-_LOCAL = ("", "file", "local")
+LOCAL = ("", "file", "local")
 
 
 def as_line(row: Mapping[str, Json]) -> bytes:
@@ -93,7 +93,7 @@ class Parts:
         if self._writer is None:
             self._folder.mkdir(parents=True, exist_ok=True)
             name = f"{self._mark}-{uuid4().hex[:8]}"
-            self._writer = (_Journal if self._folder.protocol in _LOCAL else _Blocks)(self._folder, name)
+            self._writer = (_Journal if self._folder.protocol in LOCAL else _Blocks)(self._folder, name)
         return self._writer.write(line)
 
     def due(self) -> Callable[[], None] | None:

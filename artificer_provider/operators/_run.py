@@ -103,7 +103,7 @@ class Run:
 
         :raises ArtificerError: when the input cannot be read, or changed and must not.
         """
-        layout = cut(self.client, self._asked, self._ledger.header)
+        layout = self._laid_out()
         if self._ledger.header is None:
             self._ledger.open(self._asked.conn_id, layout)
             self._recall()
@@ -123,6 +123,9 @@ class Run:
         else:
             self._ledger.take_over(layout)
             self._go_on(layout)
+
+    def _laid_out(self) -> Layout:
+        return cut(self.client, self._asked, self._ledger.header)
 
     def _recall(self) -> None:
         """Where Airflow keeps no records, take the manifest of a try that failed for one."""

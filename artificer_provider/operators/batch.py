@@ -158,8 +158,8 @@ class ArtificerRunBatchOperator(_BatchOperator):
     all rows landed; clear it, and only those are done over.
 
     :param items: 1 or more inputs: text, or mappings of ``input`` and ``metadata``; or the path of a JSONL,
-        CSV or Parquet file or of a folder of text files, on any object storage that Airflow knows, which is
-        read as a stream.
+        CSV or Parquet file, of a folder of text files, or of what another run landed as JSONL, on any object
+        storage that Airflow knows, which is read as a stream.
     :param phases: 1 to 10 steps that every item goes through, each given the answer of the one before.
     :param output: the folder for rows and manifest, a path or URL on any object storage Airflow knows. One
         folder a run: put ``{{ run_id }}`` into it.
@@ -311,7 +311,6 @@ class ArtificerRunBatchOperator(_BatchOperator):
     def _leg(self, context: Context) -> Leg:
         from artificer_provider.batch.layout import Bounds
         from artificer_provider.operators._asked import Asked
-        from artificer_provider.operators._errors import permanent_under
         from artificer_provider.operators._formats import read_format
         from artificer_provider.operators._landing import Landing, folder_at
         from artificer_provider.operators._leg import Leg, look_on
@@ -331,7 +330,7 @@ class ArtificerRunBatchOperator(_BatchOperator):
             ledger=self.ledger(context),
             landing=Landing(folder, self.run_key(context).digest(), form),
             wait=self._defer if self.deferrable else look_on,
-            permanent=permanent_under(getattr(self, "retry_policy", None)),
+            permanent=self.permanent(),
             task=cast("RuntimeTaskInstance", context["ti"]),
             log=self.log,
         )

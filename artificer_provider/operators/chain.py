@@ -141,7 +141,6 @@ class ArtificerChainOperator(_BatchOperator):
         from artificer_provider.batch.layout import Bounds
         from artificer_provider.operators._asked import Asked
         from artificer_provider.operators._chain_run import ChainRun
-        from artificer_provider.operators._errors import permanent_under
         from artificer_provider.operators._formats import read_format
         from artificer_provider.operators._landing import Landing, folder_at
 
@@ -165,7 +164,7 @@ class ArtificerChainOperator(_BatchOperator):
                 landing=landing,
                 log=self.log,
                 chaining=self.chaining,
-                permanent=permanent_under(getattr(self, "retry_policy", None)),
+                permanent=self.permanent(),
             )
             return self._run.to_the_end()
 

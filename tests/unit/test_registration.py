@@ -65,6 +65,9 @@ def test_every_module_it_names_is_there() -> None:
         for module in integration["python-modules"]
     ]
     assert [importlib.import_module(name).__name__ for name in named] == named
+    for decorator in INFO["task-decorators"]:
+        module, _, name = decorator["class-name"].rpartition(".")
+        assert callable(getattr(importlib.import_module(module), name))
     [connection] = INFO["connection-types"]
     module, _, name = connection["hook-class-name"].rpartition(".")
     assert getattr(importlib.import_module(module), name) is ArtificerHook

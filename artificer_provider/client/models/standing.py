@@ -44,7 +44,7 @@ class JobPage(Reply):
 
 
 class StandingChanges(Reply):
-    """What :class:`~artificer_provider.client.models.batch.JobChanges` says, of each job only where it stands: it is read in a tenth of the time."""
+    """What ``JobChanges`` says, of each job only where it stands: it is read in a tenth of the time."""
 
     jobs: Annotated[list[JobStanding], NULL_IS_EMPTY_LIST] = Field(default_factory=list[JobStanding])
     deleted: Annotated[list[DeletedJob], NULL_IS_EMPTY_LIST] = Field(default_factory=list[DeletedJob])

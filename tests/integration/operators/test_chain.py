@@ -236,7 +236,7 @@ def test_a_superseded_try_pays_for_nothing_more(run: Run, models: ModelServer) -
 def test_a_try_that_is_superseded_while_it_works_ends_within_a_block(
     run: Run, models: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("artificer_provider.operators._chain_work.BLOCK", 5)
+    monkeypatch.setattr("artificer_provider.operators._hands.BLOCK", 5)
     sets, set_ = [], run.store.set
 
     def third_is_refused(key: str, value: dict[str, Any], **more: Any) -> None:
@@ -266,7 +266,7 @@ def test_a_storage_that_cannot_append_is_given_whole_blocks(
     run: Run, models: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("artificer_provider.operators._parts.BLOCK", 8)
-    monkeypatch.setattr("artificer_provider.operators._parts._LOCAL", ())
+    monkeypatch.setattr("artificer_provider.operators._parts.LOCAL", ())
     run.execute(concurrency=1)
     parts = sorted((run.folder / "rows" / ".parts").iterdir())
     assert [part.name.rpartition("-")[2] for part in parts] == ["00000.jsonl", "00001.jsonl"]
