@@ -11,7 +11,7 @@ from pathlib import Path
 from measure import Goals, in_its_own_process, interleaved, main, measured
 from servers import serving
 
-ITEMS = int(os.environ.get("ARTIFICER_BENCH_ITEMS", "10000"))
+ITEMS = int(os.environ.get("ARTIFICER_BENCH_INPUTS", "10000"))
 RUNS = int(os.environ.get("ARTIFICER_BENCH_RUNS", "3"))
 HANDS = 5
 INPUT = "The committee noted that revenue grew by four per cent, although costs rose faster. " * 3
