@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from contextlib import suppress
 from dataclasses import asdict
@@ -107,14 +108,12 @@ class ArtificerBatchTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Watch, and fire one event."""
-        # The logger of the class: each trigger that asked for its own would keep a kilobyte for it.
-        log = self.logger()
-        log.info("Watching job %s.", ", ".join(self.job_ids))
+        self._say(logging.INFO, f"Watching job {', '.join(self.job_ids)}.")
         async with Watching(self.artificer_conn_id, self.job_ids, self.terms) as watcher:
             while watcher.wake is None:
                 await watcher.news()
                 for level, line in watcher.lines():
-                    log.log(level, "%s", line)
+                    self._say(level, line)
         self._fired = True
         yield TriggerEvent(watcher.wake.to_json())
 
@@ -143,6 +142,12 @@ class ArtificerBatchTrigger(BaseTrigger):
         if not hasattr(BaseTrigger, "on_kill"):
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.on_kill(), _MAX_CLEANUP)
+
+    @classmethod
+    def _say(cls, level: int, line: str) -> None:
+        # With the logger of the class, and not from the generator: a logger of its own is a kilobyte that a
+        # trigger would keep as long as it waits, and a frame in which a line is logged another quarter.
+        cls.logger().log(level, "%s", line)
 
     async def _end_jobs(self, task: RuntimeTaskInstance) -> None:
         state = await task_state(task)
