@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 import h11
 
+from artificer_provider.engine.answering.completions import EVENTS
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Mapping
@@ -54,6 +56,13 @@ class _Connection:
     writer: asyncio.StreamWriter
     state: h11.Connection = field(default_factory=lambda: h11.Connection(h11.CLIENT))
     idle_since: float = 0.0
+    has_carried_events: bool = False
+
+    def is_reusable(self) -> bool:
+        # llama.cpp promises to keep a connection that it streamed events on, and closes it nonetheless: the
+        # next request may still go out before that is seen, and nobody could say what became of it.
+        used_up = self.state.our_state is h11.DONE and self.state.their_state is h11.DONE
+        return used_up and not self.has_carried_events
 
     def is_fresh(self) -> bool:
         return not self.reader.at_eof() and time.monotonic() - self.idle_since < KEPT_IDLE
@@ -77,13 +86,14 @@ class _Incoming:
         try:
             while (event := state.next_event()) is h11.NEED_DATA:
                 async with asyncio.timeout_at(self._deadline):
-                    state.receive_data(await reader.read(_CHUNK))
+                    data = await reader.read(_CHUNK)
+                if not data and state.their_state is h11.SEND_RESPONSE:  # h11 has no words for a person here
+                    raise NoReplyError("the connection was closed before the reply")
+                state.receive_data(data)
         except TimeoutError as error:
             raise NoReplyError(f"no reply within {self._timeout:.0f} s") from error
         except (OSError, h11.RemoteProtocolError) as error:
             raise NoReplyError(_words(error)) from error
-        if isinstance(event, h11.ConnectionClosed):
-            raise NoReplyError("the connection was closed")
         return event
 
 
@@ -192,18 +202,18 @@ class HttpCaller:
             while not isinstance(head, h11.Response):
                 head = await incoming.next()
             names = {name.decode(): value.decode("latin-1") for name, value in head.headers}
+            connection.has_carried_events = EVENTS in names.get("content-type", "")
             yield StreamedReply(head.status_code, names, incoming)
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[_Connection]:
-        """Lend a connection; it is kept for the next call only when this one used it up to the end."""
+        """Lend a connection; it is kept for the next call only where that is safe."""
         connection = await self._connected()
         try:
             yield connection
         finally:
-            state = connection.state
-            if state.our_state is h11.DONE and state.their_state is h11.DONE:
-                state.start_next_cycle()
+            if connection.is_reusable():
+                connection.state.start_next_cycle()
                 connection.idle_since = time.monotonic()
                 self._idle.append(connection)
             else:

@@ -94,6 +94,15 @@ async def test_a_connection_the_server_closed_is_not_used_again() -> None:
     assert peer.connections == 2
 
 
+async def test_a_connection_that_carried_events_is_not_used_again_whatever_the_server_promised() -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nKeep-Alive: timeout=5\r\n"
+    peer = Peer(head + b"Transfer-Encoding: chunked\r\n\r\n3\r\na\n\n\r\n0\r\n\r\n", OK, OK)
+    async with calling(peer) as caller:
+        replies = [await caller.post("/x", b"{}", 5) for _ in range(3)]
+    assert [reply.content for reply in replies] == [b"a\n\n", b"ok", b"ok"]
+    assert peer.connections == 2
+
+
 async def test_a_reply_in_pieces_is_put_together() -> None:
     head = b"HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nTransfer-Encoding: chunked\r\n\r\n"
     peer = Peer(head + b"2\r\nno\r\n1\r\nt\r\n0\r\n\r\n")
@@ -103,17 +112,17 @@ async def test_a_reply_in_pieces_is_put_together() -> None:
 
 
 @pytest.mark.parametrize(
-    "reply",
+    ("reply", "told"),
     [
-        b"",
-        b"HTTP/1.1 200 OK\r\n",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok",
-        b"SSH-2.0-OpenSSH\r\n\r\n",
+        (b"", "closed before the reply"),
+        (b"HTTP/1.1 200 OK\r\n", "closed before the reply"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", "received 2 bytes, expected 9"),
+        (b"SSH-2.0-OpenSSH\r\n\r\n", "illegal status line"),
     ],
 )
-async def test_a_request_that_went_out_without_a_whole_reply_is_told_apart(reply: bytes) -> None:
+async def test_a_request_that_went_out_without_a_whole_reply_is_told_apart(reply: bytes, told: str) -> None:
     async with calling(Peer(reply)) as caller:
-        with pytest.raises(NoReplyError):
+        with pytest.raises(NoReplyError, match=told):
             await caller.post("/x", b"{}", 5)
 
 
