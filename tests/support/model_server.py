@@ -11,6 +11,9 @@ from typing import Any
 
 from support.waiting import wait_until
 
+#: What an answer takes, unless a test says otherwise.
+USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
+
 
 class _Listener(ThreadingHTTPServer):
     daemon_threads = True
@@ -83,11 +86,7 @@ class ModelServer:
         self.hung_up: list[str] = []  # the texts whose answers nobody read to the end
         self.replies: dict[str, list[str]] = {}  # by text, what to answer first
         self.scores: dict[str, list[str]] = {}  # by answer, what to say first when asked for its score
-        self.usage: dict[str, int] | None = {
-            "prompt_tokens": 7,
-            "completion_tokens": 3,
-            "total_tokens": 10,
-        }
+        self.usage: dict[str, int] | None = {**USAGE}
         self.delay = 0.0
         self.held_for = 60.0  # the longest that an answer is held back
         self.streams = True
@@ -120,6 +119,7 @@ class ModelServer:
         self.flowing.set()
         self.delay = 0.0
         self.streams = True
+        self.usage = {**USAGE}
         wait_until(lambda: self.in_flight == 0, "nothing is asked any more")
         for kept in (self.calls, self.answered, self.headers, self.hung_up):
             kept.clear()
