@@ -38,6 +38,11 @@ def listed(answer: Json) -> list[Json]:
     return [_figures(row) for row in answer["jobs"]]
 
 
+def listed_page(answer: Json) -> Json:
+    """Read ``listJobs`` with what it says of the whole list."""
+    return {**answer, "jobs": listed(answer)}
+
+
 def results(answer: Json) -> list[Json]:
     """Read ``getJobResults``."""
     return [row(found) for found in answer["results"]]

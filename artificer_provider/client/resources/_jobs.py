@@ -275,7 +275,7 @@ def page_of(status: JobStatus | None, offset: int) -> Request[JobPage]:
         listing.doing,
         JobPage,
         replace(listing.rest, read=_page),
-        replace(listing.trpc, read=lambda said: {**said, "jobs": _deployed.listed(said)}),
+        replace(listing.trpc, read=_deployed.listed_page),
     )
 
 
