@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar, cast
 
+from artificer_provider.batch.job import Counted
 from artificer_provider.batch.plan import as_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from artificer_provider.batch.plan import Json
-    from artificer_provider.client.states import JobStatus
 
 #: An engine writes a job's time down before others see it: what is so much older may still be news.
 OVERLAP = timedelta(seconds=5)
@@ -22,7 +22,7 @@ REMEMBERED, WRITTEN = 10_000, 100
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-class Job(Protocol):
+class Job(Counted, Protocol):
     """The part of a job that is told when it has ended."""
 
     @property
@@ -36,28 +36,8 @@ class Job(Protocol):
         ...
 
     @property
-    def status(self) -> JobStatus:
-        """How it ended."""
-        ...
-
-    @property
     def project_id(self) -> str | None:
         """The project it belongs to."""
-        ...
-
-    @property
-    def total_items(self) -> int:
-        """How many items there are."""
-        ...
-
-    @property
-    def completed_items(self) -> int:
-        """How many of them are done."""
-        ...
-
-    @property
-    def failed_items(self) -> int:
-        """How many of them failed."""
         ...
 
     @property

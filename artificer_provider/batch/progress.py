@@ -2,44 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 if TYPE_CHECKING:
+    from artificer_provider.batch.job import Job
     from artificer_provider.client.states import JobStatus
-
-
-class Job(Protocol):
-    """The part of a job that a decision needs."""
-
-    @property
-    def status(self) -> JobStatus:
-        """Where it stands."""
-        ...
-
-    @property
-    def current_phase(self) -> str | None:
-        """What it is doing."""
-        ...
-
-    @property
-    def completed_items(self) -> int:
-        """How many items are through all phases."""
-        ...
-
-    @property
-    def failed_items(self) -> int:
-        """How many items failed."""
-        ...
-
-    @property
-    def total_items(self) -> int:
-        """How many items there are."""
-        ...
-
-    @property
-    def cost_incurred(self) -> float | None:
-        """What it cost until now, in US dollars."""
-        ...
 
 
 class Standing(NamedTuple):

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from artificer_provider.client.states import JobStatus
+    from artificer_provider.batch.job import Counted
 
 COMPLETED = "completed"
 ANY_TERMINAL = "any_terminal"
@@ -23,30 +23,6 @@ ANY_TERMINAL = "any_terminal"
 TERMINAL = ("COMPLETED", "FAILED", "CANCELLED")
 _PERCENT = "percent:"
 _WORDS = (COMPLETED, ANY_TERMINAL, f"{_PERCENT}50")
-
-
-class Job(Protocol):
-    """The part of a job that a verdict needs."""
-
-    @property
-    def status(self) -> JobStatus:
-        """Where it stands."""
-        ...
-
-    @property
-    def completed_items(self) -> int:
-        """How many items the engine counts as done."""
-        ...
-
-    @property
-    def failed_items(self) -> int:
-        """How many items the engine counts as failed."""
-        ...
-
-    @property
-    def total_items(self) -> int:
-        """How many items there are."""
-        ...
 
 
 class Verdict(Enum):
@@ -69,7 +45,7 @@ class Until:
     text: str
     percent: float | None = None
 
-    def verdict(self, job: Job) -> Verdict:
+    def verdict(self, job: Counted) -> Verdict:
         """
         Judge a look at a job.
 
@@ -84,11 +60,11 @@ class Until:
         return Verdict.MET if good else Verdict.NEVER
 
     @staticmethod
-    def _share_is_done(job: Job, percent: float) -> bool:
+    def _share_is_done(job: Counted, percent: float) -> bool:
         done = job.completed_items + job.failed_items
         return job.total_items > 0 and 100 * done >= percent * job.total_items
 
-    def sentence(self, job_id: str, job: Job) -> str:
+    def sentence(self, job_id: str, job: Counted) -> str:
         """Say how a job ended that can never be what it was waited for."""
         if self.percent is None:
             return f"Job {job_id} ended {job.status}."

@@ -16,8 +16,8 @@ from artificer_provider.client.states import JobStatus
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
+    from artificer_provider.batch.job import Job
     from artificer_provider.batch.plan import Json
-    from artificer_provider.batch.progress import Job
     from artificer_provider.client.errors import ArtificerError
 
 #: Airflow can mark a task failed whose trigger fires right after the deferral (apache/airflow#66374).

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow.providers.common.compat.sdk import (
     SET_DURING_EXECUTION,
@@ -25,6 +25,24 @@ if TYPE_CHECKING:
 class Called(DecoratedOperator):
     """An operator whose work is what a function of the DAG's gives back."""
 
+    #: The argument that the function's result takes the place of.
+    given_by_call: ClassVar[str]
+
+    def __init__(
+        self,
+        *,
+        python_callable: Callable[..., object],
+        op_args: Collection[object] | None = None,
+        op_kwargs: Mapping[str, object] | None = None,
+        **kwargs: Any,  # noqa: ANN401 - the operator's
+    ) -> None:
+        super().__init__(
+            python_callable=python_callable,
+            op_args=op_args,
+            op_kwargs=op_kwargs,
+            **{**kwargs, self.given_by_call: SET_DURING_EXECUTION},
+        )
+
     def call(self, context: Context) -> object:
         """Call the function, as ``@task`` does."""
         context_merge(context, self.op_kwargs)
@@ -41,23 +59,8 @@ class CalledForItems(Called):
     What it gives is no template, and is kept nowhere in Airflow.
     """
 
+    given_by_call = "items"
     columns: Callable[[], Columns]
-
-    def __init__(
-        self,
-        *,
-        python_callable: Callable[..., object],
-        op_args: Collection[object] | None = None,
-        op_kwargs: Mapping[str, object] | None = None,
-        **kwargs: Any,  # noqa: ANN401 - the operator's
-    ) -> None:
-        super().__init__(
-            python_callable=python_callable,
-            op_args=op_args,
-            op_kwargs=op_kwargs,
-            items=SET_DURING_EXECUTION,
-            **kwargs,
-        )
 
     def execute(self, context: Context) -> dict[str, Json]:
         """Run what the function gives."""

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from airflow.providers.common.compat.sdk import (
-    SET_DURING_EXECUTION,
-    DecoratedOperator,
-    task_decorator_factory,
-)
+from airflow.providers.common.compat.sdk import DecoratedOperator, task_decorator_factory
 
 from artificer_provider.decorators._called import Called
 from artificer_provider.operators.pdf import ArtificerProcessPdfOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from airflow.providers.common.compat.sdk import Context, TaskDecorator
 
@@ -30,21 +26,7 @@ class _PdfDecoratedOperator(Called, ArtificerProcessPdfOperator):
     )
     custom_operator_name = "@task.artificer_pdf"
 
-    def __init__(
-        self,
-        *,
-        python_callable: Callable[..., object],
-        op_args: Collection[object] | None = None,
-        op_kwargs: Mapping[str, object] | None = None,
-        **kwargs: Any,  # noqa: ANN401 - ArtificerProcessPdfOperator's
-    ) -> None:
-        super().__init__(
-            python_callable=python_callable,
-            op_args=op_args,
-            op_kwargs=op_kwargs,
-            files=SET_DURING_EXECUTION,
-            **kwargs,
-        )
+    given_by_call = "files"
 
     def execute(self, context: Context) -> dict[str, Json]:
         """Read what the function names."""

@@ -12,8 +12,8 @@ from artificer_provider.batch.watch import Fleet
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from artificer_provider.batch.job import Job
     from artificer_provider.batch.outage import Outage
-    from artificer_provider.batch.progress import Job
     from artificer_provider.batch.watch import Terms, Wake
     from artificer_provider.client.errors import ArtificerError
 
