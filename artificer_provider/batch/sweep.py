@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -114,7 +115,9 @@ class Sight:
     def __init__(self) -> None:
         #: How many calls the last look took.
         self.calls = 0
-        self._new: dict[str, None] = {}
+        #: By job that was never looked at, as which one it joined.
+        self._new: dict[str, int] = {}
+        self._joined = 0
         #: By job, how many newer ones there were; None where it was not on the pages that were turned.
         self._places: dict[str, int | None] = {}
         self._read_at: dict[str, int] = {}
@@ -129,7 +132,8 @@ class Sight:
     def watch(self, job_id: str) -> None:
         """Look for a job from now on."""
         self._places.pop(job_id, None)
-        self._new[job_id] = None
+        self._joined += 1
+        self._new[job_id] = self._joined
 
     def forget(self, job_id: str) -> None:
         """Look for it no longer."""
@@ -174,7 +178,7 @@ class Sight:
             told: ChangesRead | None = yield Changes(cursor)
             if told is None:
                 self._cursor = None
-                self._new |= dict.fromkeys(self._places)
+                self._new |= dict.fromkeys(self._places, 0)
                 self._places.clear()
                 return
             self._cursor = cursor = told.next_cursor
@@ -227,11 +231,13 @@ class Sight:
         if not places:
             return found, False
         self.calls += len(places)
+        before = self._joined
         pages: Sequence[PageRead] = yield Pages(places)
         is_end = False
         for (status, offset), page in zip(places, pages, strict=True):
             for nth, job_id in enumerate(page.job_ids):
-                if self._is_watched(job_id):
+                # Whoever joined since it was asked for may not have been told of it.
+                if self._is_watched(job_id) and self._new.get(job_id, 0) <= before:
                     found.add(job_id)
                     self._seen(job_id, offset + nth if status is None else None)
             if status is None:
@@ -249,11 +255,12 @@ class Sight:
         job_ids.sort(key=lambda job_id: self._read_at.get(job_id, 0))
         chosen = job_ids if most is None else job_ids[: max(1, most // 2)]
         unread: set[str] = set()
+        before = self._joined
         if chosen:
             self.calls += len(chosen)
             unread = yield Singles(tuple(chosen))
         for job_id in job_ids if self._cursor is None else chosen:
-            if job_id in self._new and job_id not in unread:
+            if self._new.get(job_id, math.inf) <= before and job_id not in unread:
                 self._seen(job_id, None)
         self._read_at |= dict.fromkeys(filter(self._is_watched, chosen), self._looks)
 

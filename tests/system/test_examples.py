@@ -16,8 +16,14 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
 EXAMPLES = Path(__file__).parents[2] / "dags_examples"
-#: What starts when it is triggered; the follow-up starts by itself, and a test of its own has it.
-TRIGGERED = ("artificer_chain", "artificer_handbook", "artificer_taskflow", "artificer_wait")
+#: What starts when it is triggered and needs no language model. The others have tests of their own.
+TRIGGERED = (
+    "artificer_by_hand",
+    "artificer_chain",
+    "artificer_handbook",
+    "artificer_taskflow",
+    "artificer_wait",
+)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +35,10 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def examples(rows: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAirflow]:
     """An Airflow that has the examples, and the embedded engine as it is installed."""
     home = tmp_path_factory.mktemp("examples")
-    env = {f"ARTIFICER_{name}_OUTPUT": f"{rows}/{{{{ dag.dag_id }}}}" for name in ("CHAIN", "TASKFLOW")}
+    env = {
+        f"ARTIFICER_{name}_OUTPUT": f"{rows}/{{{{ dag.dag_id }}}}"
+        for name in ("BY_HAND", "CHAIN", "TASKFLOW")
+    }
     with LocalEngine(home / "data", log=home / "engine.log") as engine:
         engine.start()
         engine.wait_ready()
@@ -47,5 +56,6 @@ def test_every_example_runs_to_the_end(examples: LocalAirflow, rows: Path) -> No
     assert examples.xcom("artificer_handbook", runs["artificer_handbook"], "answer") == "leave.md"
     whole = json.loads((rows / "artificer_taskflow" / "documents" / "manifest.json").read_text())
     assert (whole["parts"], whole["counts"]["succeeded"]) == (3, whole["items"])
+    assert (rows / "artificer_by_hand" / "manifest.json").exists()
     notes = [rows / "artificer_taskflow" / "notes" / str(day) / "manifest.json" for day in range(2)]
     assert [json.loads(note.read_text())["counts"]["succeeded"] for note in notes] == [2, 1]

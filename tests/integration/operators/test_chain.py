@@ -329,8 +329,10 @@ def test_an_engine_that_goes_away_ends_this_try_only_and_a_retry_goes_on(
             run.execute(concurrency=1)
     assert not isinstance(caught.value, AirflowFailException)
     made = list(chain.rows_made(tmp_path).values())
-    assert [row["status"] for row in made] == ["COMPLETED", "COMPLETED", "FAILED"]
-    assert "may have been billed" in made[2]["errors"][0]["error"]
+    # A process that dies ends its calls before its door is shut: the next item may still be taken for sent.
+    assert [row["status"] for row in made][:3] == ["COMPLETED", "COMPLETED", "FAILED"]
+    assert len(made) <= 4
+    assert all("may have been billed" in row["errors"][0]["error"] for row in made[2:])
     monkeypatch.setattr(model_server, "reply_to", reply_to)
     with running_engine(tmp_path / "engine", settings) as engine:
         connect(monkeypatch, engine, "rest")

@@ -319,3 +319,35 @@ def test_what_is_about_to_end_is_looked_at_sooner() -> None:
     assert interval(30.0, 1, None, 0.0) == SOONEST
     assert interval(30.0, 1, None, 1000.0) >= 27.0
     assert interval(30.0, 9, 80, 0.0) == 7.5
+
+
+@pytest.mark.parametrize("feed", [None, []], ids=["sweeps", "changes"])
+def test_who_joins_while_a_page_is_under_way_is_looked_at_the_next_time(feed: list[Row] | None) -> None:
+    """The page may have been told to whoever watched by then, and the job never changes again."""
+    engine = Engine([Row("late", COMPLETED), Row("early")], feed)
+    sight = Sight()
+    sight.watch("early")
+    steps = sight.look(BUDGET)
+    pages = engine.answer(next(steps))
+    sight.watch("late")
+    with pytest.raises(StopIteration):
+        steps.send(pages)
+    assert sight.has_new
+    assert engine.look(sight, whole=False) == {"late": Row("late", COMPLETED)}
+
+
+def test_who_joins_again_while_it_is_read_is_looked_at_the_next_time() -> None:
+    engine = Engine([Row("one", COMPLETED)])
+    sight = Sight()
+    for number in range(3):  # so that it is read by its id
+        sight.watch(f"deep {number}")
+    engine.look(sight)
+    sight.watch("one")
+    steps = sight.look(BUDGET, whole=False)
+    ask = next(steps)
+    answer = engine.answer(ask)
+    sight.forget("one")
+    sight.watch("one")
+    with pytest.raises(StopIteration):
+        steps.send(answer)
+    assert sight.has_new
