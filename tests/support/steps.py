@@ -94,7 +94,7 @@ def _hook_landing(reached: Reached) -> None:
     write_rows, write_manifest = _landing.Landing.write_rows, _landing.Landing.write_manifest
     written, move = _formats.written, ObjectStoragePath.replace
 
-    def writing(form: Format, records: Iterator[Mapping[str, Any]], file: IO[bytes]) -> None:
+    def writing(form: Format, records: Iterator[Mapping[str, Any]], file: IO[bytes], *more: Any) -> None:
         def told() -> Iterator[Mapping[str, Any]]:
             for number, record in enumerate(records):
                 if number == 1:
@@ -102,7 +102,7 @@ def _hook_landing(reached: Reached) -> None:
                     reached("with rows half written")
                 yield record
 
-        written(form, told(), file)
+        written(form, told(), file, *more)
 
     def moving(self: ObjectStoragePath, target: ObjectStoragePath, **kwargs: Any) -> object:
         what = "the manifest" if target.name == _landing.MANIFEST else "rows"
