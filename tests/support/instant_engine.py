@@ -12,6 +12,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 MODEL = "instant"
 ANSWER = "An answer that is there at once, about as long as a short sentence is."
 COST, TOKENS = 0.0001, 40
+#: What a run asks for and can live without: the price list, on either wire.
+NOT_HERE = ("/api/models", "/modelAdmin.listModels")
 
 Json = dict[str, Any]
 
@@ -70,6 +73,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         asked = urlsplit(self.path)
+        if asked.path in NOT_HERE:
+            self.send_error(HTTPStatus.NOT_FOUND)
+            return
         if asked.path.startswith("/batch."):
             said = json.loads(parse_qs(asked.query)["input"][0])["json"]
             self._answer_query(asked.path.removeprefix("/batch."), self.jobs[said["jobId"]])
