@@ -6,7 +6,6 @@ A DAG that is parsed reads the words, so nothing of the client is loaded before 
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -83,6 +82,8 @@ def read_until(text: object) -> Until:
     """
     if isinstance(text, str) and (text in (COMPLETED, ANY_TERMINAL) or text.startswith(_PERCENT)):
         return _read(text)
+    import difflib  # only for who mistyped
+
     from artificer_provider.client.errors import ConfigurationError
 
     close = difflib.get_close_matches(str(text).lower(), _WORDS, n=1, cutoff=0.5)
@@ -164,6 +165,8 @@ def read_statuses(statuses: Sequence[str]) -> tuple[str, ...]:
 
     if not unknown:
         raise ConfigurationError(f"statuses is {statuses!r}: write a list of {', '.join(TERMINAL)}.")
+    import difflib  # only for who mistyped
+
     close = difflib.get_close_matches(str(unknown[0]).upper(), TERMINAL, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(TERMINAL)}."
     raise ConfigurationError(f"statuses has {unknown[0]!r}, which is no end of a job; {hint}")
