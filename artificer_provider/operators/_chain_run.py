@@ -29,17 +29,17 @@ if TYPE_CHECKING:
 
 
 def run_by_chain(
-    *, asked: Asked, ledger: Ledger, landing: Landing, log: Logger, chaining: Chaining | None = None
+    *, asked: Asked, ledger: Ledger, landing: Landing, log: Logger, permanent: type[AirflowException]
 ) -> dict[str, Json]:
     """
     Run the items of a task through its phases, a call for each, and land their rows.
 
-    :param chaining: how; unless given with as many items at once as the options say.
+    :param permanent: what a failure that waiting does not mend is raised as.
     :return: the manifest, in short.
     :raises AirflowException: when a retry may help.
     :raises AirflowFailException: when it cannot, or must not.
     """
-    run = ChainRun(asked=asked, ledger=ledger, landing=landing, log=log, chaining=chaining)
+    run = ChainRun(asked=asked, ledger=ledger, landing=landing, log=log, permanent=permanent)
     return run.to_the_end()
 
 

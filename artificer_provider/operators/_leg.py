@@ -6,7 +6,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
@@ -69,14 +69,6 @@ def create_and_start(
             log=log,
         ).bring_to_run()
         return str(ledger.shards[0].job_id)
-
-
-class RunByChain(Protocol):
-    """Runs the items of a task by calls of their own, lands their rows and concludes as a batch does."""
-
-    def __call__(self, *, asked: Asked, ledger: Ledger, landing: Landing, log: Logger) -> dict[str, Json]:
-        """Return the manifest, in short; raise as :meth:`Leg.begin` does."""
-        ...
 
 
 class Leg:
@@ -183,8 +175,13 @@ class Leg:
     def _by_chain(self) -> dict[str, Json]:
         from artificer_provider.operators._chain_run import run_by_chain
 
-        by_chain: RunByChain = run_by_chain
-        return by_chain(asked=self._asked, ledger=self._ledger, landing=self._landing, log=self._log)
+        return run_by_chain(
+            asked=self._asked,
+            ledger=self._ledger,
+            landing=self._landing,
+            log=self._log,
+            permanent=self._permanent,
+        )
 
     def _carry_on(self, run: Run) -> dict[str, Json]:
         while not run.advance():
