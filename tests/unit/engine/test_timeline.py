@@ -6,6 +6,7 @@ import math
 import random
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -193,10 +194,7 @@ async def test_between_two_points_lie_as_many_answers_wherever_they_are(store: S
     of_a_moment = max(sum(at == other for _, other, *_ in course.ended) for _, at, *_ in course.ended)
     _, *between, _ = await course.points(22)
     moved = ["", *(point.at.isoformat(timespec="milliseconds") for point in between)]
-    counts = [
-        sum(after < at <= until for _, at, *_ in course.ended)
-        for after, until in zip(moved, moved[1:], strict=False)
-    ]
+    counts = [sum(after < at <= until for _, at, *_ in course.ended) for after, until in pairwise(moved)]
     assert sum(counts) == 200
     assert all(10 <= count < 10 + of_a_moment for count in counts[:-1])
     assert len(counts) > 8
