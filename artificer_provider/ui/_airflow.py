@@ -18,7 +18,7 @@ from airflow.api_fastapi.auth.managers.models.resource_details import (
     DagDetails,
 )
 from airflow.api_fastapi.core_api.security import get_user, requires_access_connection, requires_access_dag
-from airflow.exceptions import AirflowNotFoundException
+from airflow.exceptions import AirflowNotFoundException  # type: ignore[attr-defined]  # what the models raise
 from airflow.models import Connection, TaskInstance
 from airflow.models.dag import DagModel
 from airflow.models.xcom import XComModel
@@ -69,12 +69,12 @@ class Pushed(NamedTuple):
 
 def base_url() -> str:
     """Say where people find this Airflow, as far as it was told."""
-    return conf.get("api", "base_url", fallback="") or ""
+    return str(conf.get("api", "base_url", fallback="") or "")
 
 
 def namespace() -> str:
     """Say what tells the runs of this Airflow from those of another."""
-    return conf.get("artificer", "namespace", fallback="airflow")
+    return str(conf.get("artificer", "namespace", fallback="airflow"))
 
 
 def run_key(dag_id: str, run_id: str, task_id: str, map_index: int) -> RunKey:

@@ -30,5 +30,4 @@ async def act(view: View, job_id: str, action: Action) -> dict[str, Json]:
             job = await view.engine.change(lambda client: client.batch.resume(job_id))
         case Action.CANCEL:
             job = await view.engine.change(lambda client: client.batch.cancel(job_id))
-    [described] = await view.jobs([job])
-    return described
+    return await view.job(job)

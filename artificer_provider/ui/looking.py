@@ -72,6 +72,13 @@ class View:
 
     async def jobs(self, jobs: Sequence[BatchJob]) -> list[Json]:
         """Describe jobs, with the tasks that they are of."""
+        return [*await self._jobs(jobs)]
+
+    async def job(self, job: BatchJob) -> dict[str, Json]:
+        """Describe a job, with the task that it is of."""
+        return (await self._jobs([job]))[0]
+
+    async def _jobs(self, jobs: Sequence[BatchJob]) -> list[dict[str, Json]]:
         owners = await self.looks.owners(self.conn_id)
         found = [owner(job.id, job.name, owners) for job in jobs]
         dags = {task.dag_id for task in found if task is not None}
@@ -90,19 +97,19 @@ class View:
     async def job_page(self, job: BatchJob) -> dict[str, Json]:
         """Describe a job, and how it went."""
         described, phases, course, failed, engine = await asyncio.gather(
-            self.jobs([job]),
+            self.job(job),
             calls.get_phases(self.engine, job),
             calls.get_course(self.engine, job),
             calls.get_first_failures(self.engine, job),
             self.engine_shape(),
         )
-        points = self.looks.seen.points((self.conn_id, job.id)) if course is None else course
+        points = self.looks.seen.points((self.conn_id, job.id)) if course is None else course.points
         return {
             "connection_id": self.conn_id,
             "now": shapes.moment(datetime.now(UTC)),
-            "job": described[0],
+            "job": described,
             "phases": [shapes.phase_shape(phase) for phase in phases],
-            "points": [shapes.point_shape(*point) for point in points],
+            "points": [shapes.point_shape(point) for point in points],
             "points_since": "first look" if course is None else "start",
             "states": shapes.states(job),
             "failures": shapes.failures(failed),

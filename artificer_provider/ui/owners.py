@@ -39,13 +39,10 @@ class TaskJobs:
 def read_jobs(value: object) -> TaskJobs | None:
     """Read what a task left; None where it is something else."""
     match value:
-        case {"connection_id": str(connection_id), "job_ids": [*job_ids]}:
-            more = value.get("more")
-            return TaskJobs(
-                connection_id,
-                [job_id for job_id in job_ids if isinstance(job_id, str)],
-                more if isinstance(more, int) else 0,
-            )
+        case {"connection_id": str(connection_id), "job_ids": [*job_ids], **others}:
+            more = others.get("more")
+            known = [job_id for job_id in job_ids if isinstance(job_id, str)]
+            return TaskJobs(connection_id, known, more if isinstance(more, int) else 0)
     return None
 
 

@@ -57,5 +57,5 @@ class ArtificerPlugin(AirflowPlugin):
     """Adds the page "Artificer" to the menu, and a tab with its job to a task instance."""
 
     name = "artificer"
-    fastapi_apps = _Lazy(_fastapi_apps)  # type: ignore[assignment]  # it is read as the list that it gives
-    react_apps = _Lazy(_react_apps)  # type: ignore[assignment]  # as above
+    fastapi_apps = _Lazy(_fastapi_apps)
+    react_apps = _Lazy(_react_apps)

@@ -68,15 +68,13 @@ async def list_jobs(
     view: ViewDep, limit: Limit = 50, offset: Offset = 0, status: Status = None
 ) -> JSONResponse:
     """List the jobs of a connection, the newest first."""
-    jobs = await calls.list_jobs(view.engine, status, limit, offset)
-    described, total, engine = await asyncio.gather(
-        view.jobs(jobs), calls.count_jobs(view.engine, status), view.engine_shape()
-    )
+    found = await calls.list_jobs(view.engine, status, limit, offset)
+    described, engine = await asyncio.gather(view.jobs(found.jobs), view.engine_shape())
     return reply(
         {
             "connection_id": view.conn_id,
             "now": shapes.moment(datetime.now(UTC)),
-            "total": total,
+            "total": found.total,
             "offset": offset,
             "limit": limit,
             "jobs": described,

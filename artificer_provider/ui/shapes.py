@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
     from artificer_provider.batch.identity import RunKey
     from artificer_provider.batch.plan import Json
-    from artificer_provider.client.models.batch import BatchJob, BatchJobResult, PhaseAnalytics
+    from artificer_provider.client.models.batch import (
+        BatchJob,
+        BatchJobResult,
+        PhaseAnalytics,
+        TimelinePoint,
+    )
     from artificer_provider.client.models.health import Health
     from artificer_provider.ui.seen import Point
 
@@ -114,14 +119,19 @@ def phase_shape(phase: PhaseAnalytics) -> dict[str, Json]:
         "cost": phase.cost,
         "tokens": phase.tokens,
         "mean_ms": phase.avg_processing_time_ms,
-        "p50_ms": None,
-        "p95_ms": None,
+        "p50_ms": phase.p50_processing_time_ms,
+        "p95_ms": phase.p95_processing_time_ms,
     }
 
 
-def point_shape(at: datetime | None, completed: int, failed: int, cost: float | None) -> dict[str, Json]:
+def point_shape(point: Point | TimelinePoint) -> dict[str, Json]:
     """Describe how far a job was at a moment."""
-    return {"at": moment(at), "completed": completed, "failed": failed, "cost": cost}
+    return {
+        "at": moment(point.at),
+        "completed": point.completed,
+        "failed": point.failed,
+        "cost": point.cost,
+    }
 
 
 def states(job: BatchJob) -> dict[str, Json]:
