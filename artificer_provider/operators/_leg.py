@@ -48,6 +48,7 @@ def create_and_start(
 
     :raises ArtificerError: when the engine cannot be asked, or refuses.
     """
+    ledger.show_jobs()
     with hook.get_conn() as client:
         bounds = bounds_of(client, Bounds())
         layout = lay_out(source, work, bounds)

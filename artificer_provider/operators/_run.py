@@ -103,6 +103,7 @@ class Run:
 
         :raises ArtificerError: when the input cannot be read, or changed and must not.
         """
+        self._ledger.show_jobs()
         layout = self._laid_out()
         if self._ledger.header is None:
             self._ledger.open(self._asked.conn_id, layout)
