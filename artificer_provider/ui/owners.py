@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
     from artificer_provider.batch.identity import RunKey
 
-#: The key under which a task leaves which jobs it has.
-JOBS_KEY = "artificer_jobs"
-
 
 @dataclass(frozen=True, slots=True)
 class TaskJobs:
