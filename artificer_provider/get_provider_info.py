@@ -40,6 +40,10 @@ def get_provider_info() -> dict[str, object]:
                 ],
             }
         ],
+        "extra-links": [
+            "artificer_provider.links.ArtificerJobLink",
+            "artificer_provider.links.ArtificerRowsLink",
+        ],
         "task-decorators": [
             {
                 "name": "artificer_batch",
@@ -53,6 +57,9 @@ def get_provider_info() -> dict[str, object]:
                 "name": "artificer_pdf",
                 "class-name": "artificer_provider.decorators.pdf.artificer_pdf_task",
             },
+        ],
+        "plugins": [
+            {"name": "artificer", "plugin-class": "artificer_provider.ui.plugin.ArtificerPlugin"},
         ],
         "connection-types": [
             {
