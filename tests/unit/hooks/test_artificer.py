@@ -8,7 +8,8 @@ from airflow.providers.common.compat.sdk import Connection
 from support.scripted_server import Reply
 
 from artificer_provider.client.errors import ConfigurationError
-from artificer_provider.hooks.artificer import ArtificerHook, Settings, base_url
+from artificer_provider.hooks.artificer import ArtificerHook, Settings
+from artificer_provider.hooks.settings import base_url
 
 if TYPE_CHECKING:
     from support.scripted_server import ScriptedServer
