@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 #: How an engine is spoken to; the first is what a connection that does not say gets.
 DIALECTS: Final = ("auto", "rest", "trpc")
@@ -11,7 +11,7 @@ DEFAULT_TIMEOUT: Final = 30.0
 DEFAULT_CONNECT_TIMEOUT: Final = 10.0
 
 #: What is kept in the connection's extra, by name (``conn-fields`` of a provider's metadata).
-FIELDS: Final[dict[str, dict[str, object]]] = {
+FIELDS: Final[dict[str, dict[str, Any]]] = {
     "dialect": {
         "label": "Dialect",
         "description": "How the engine is spoken to; auto asks it once.",
@@ -71,7 +71,7 @@ FIELDS: Final[dict[str, dict[str, object]]] = {
 }
 
 #: What becomes of Airflow's own fields (``ui-field-behaviour``).
-BEHAVIOUR: Final[dict[str, object]] = {
+BEHAVIOUR: Final[dict[str, Any]] = {
     "hidden-fields": ["login", "port", "schema", "extra"],
     "relabeling": {"host": "Base URL", "password": "API key"},
     "placeholders": {

@@ -68,7 +68,7 @@ class Found:
         seen = f", seen from {self.seen_from}" if self.seen_from else ""
         if self.user is None and self.key_id is None:
             return f"It knows you by no name{seen}."
-        key = f"key {self.key_id}" if self.key_id else "no key of its list"
+        key = f"key {self.key_id}" if self.key_id else "a key without id" if self.scopes else "no key asked"
         scopes = f"; scopes: {', '.join(self.scopes)}" if self.scopes else ""
         return f"You are {self.user or 'nobody by name'} ({key}{scopes}){seen}."
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from artificer_provider.connection_form import BEHAVIOUR, FIELDS
 
@@ -33,5 +33,4 @@ def widgets() -> dict[str, Any]:
 
 def behaviour() -> dict[str, Any]:
     """Write the behaviour of Airflow's fields with the names that a hook gives it by."""
-    said = cast("Mapping[str, Any]", BEHAVIOUR)
-    return {name.replace("-", "_"): value for name, value in said.items()}
+    return {name.replace("-", "_"): value for name, value in BEHAVIOUR.items()}

@@ -193,7 +193,7 @@ class _Extra:
         return said
 
     def _refuse(self, name: str, said: object, wanted: str) -> NoReturn:
-        label = str(FIELDS[name]["label"])
+        label = FIELDS[name]["label"]
         _refuse(self.conn_id, f"{name} ({label!r} in the form) is {said!r}", f"it must be {wanted}")
 
 
@@ -230,7 +230,7 @@ def base_url(conn_id: str, host: str | None, schema: str | None, port: int | Non
     """
     host = (host or "").strip()
     if not host:
-        _refuse(conn_id, "it has no base URL", "put one like https://host in its host")
+        _refuse(conn_id, "the base URL is missing", "put one like https://host into its host")
     schema = (schema or "").strip("/")
     path = "" if schema in _SCHEMES else schema
     if "://" not in host:

@@ -19,6 +19,7 @@ from artificer_provider.client.errors import (
     PermissionDeniedError,
     RateLimitError,
     ServerError,
+    StatusError,
 )
 from artificer_provider.hooks import findings
 from artificer_provider.hooks.findings import Found
@@ -97,10 +98,9 @@ def _look(settings: Settings) -> Found:
         def asked(call: Callable[[], T], what: str) -> T | None:
             try:
                 return call()
-            except ServerError as error:
-                refused.append(f"It fails when asked {what} ({error.reason or error.status_code}).")
             except ArtificerError as error:
-                refused.append(f"It does not say {what}: {error.message}")
+                reason = error.reason if isinstance(error, StatusError) else error.message
+                refused.append(f"It does not say {what}: {reason.rstrip('.')}.")
             return None
 
         health = asked(client.health, "how it is")
