@@ -1,0 +1,5 @@
+import { h } from "./vendor/preact.js";
+import htm from "./vendor/htm.js";
+
+/** Templates into elements; every `${value}` becomes a text node or an attribute, never markup. */
+export const html = htm.bind(h);
