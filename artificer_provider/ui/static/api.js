@@ -81,12 +81,14 @@ export function act(door, job, action) {
 
 /** @param {string} path @param {RequestInit} init @returns {Promise<any>} */
 async function ask(path, init) {
-  const response = await fetch(new URL(path, ROOT), { credentials: "same-origin", cache: "no-store", ...init }).catch(
-    (error) => {
-      if (error.name === "AbortError") throw error;
-      throw new ApiError(0, "No answer came from Airflow.");
-    },
-  );
+  const response = await fetch(new URL(path, ROOT), {
+    credentials: "same-origin",
+    cache: "no-store",
+    ...init,
+  }).catch((error) => {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError(0, "No answer came from Airflow.");
+  });
   const body = await response.json().catch(() => null);
   if (response.ok && body !== null) return body;
   throw new ApiError(response.status, sentence(response, body));
@@ -125,8 +127,16 @@ export function usePolled(path, wait) {
   latest.current = wait;
   useEffect(() => {
     if (path === null) return undefined;
-    const polling = poll(path, (data) => latest.current(data), (change) =>
-      setAnswer((old) => ({ ...(old.path === path ? old : { data: null }), error: null, path, ...change })),
+    const polling = poll(
+      path,
+      (data) => latest.current(data),
+      (change) =>
+        setAnswer((/** @type {Answer<T>} */ old) => ({
+          ...(old.path === path ? old : { data: null }),
+          error: null,
+          path,
+          ...change,
+        })),
     );
     ask.current = polling.now;
     return polling.stop;

@@ -17,9 +17,14 @@ const SHOWN_FIGURES = 12;
 const Figures = ({ title, note, figures, children }) => html`
   <figure class="panel chart">
     <figcaption><h3>${title}</h3></figcaption>
-    ${children}
-    ${note && html`<p class="note">${note}</p>`}
-    ${figures && html`<details><summary>Figures of “${title}”</summary>${figures}</details>`}
+    ${children} ${note && html`<p class="note">${note}</p>`}
+    ${
+      figures &&
+      html`<details>
+        <summary>Figures of “${title}”</summary>
+        ${figures}
+      </details>`
+    }
   </figure>
 `;
 
@@ -30,10 +35,15 @@ const Figures = ({ title, note, figures, children }) => html`
  */
 export function TimeChart({ title, note, points, format, series }) {
   const told = points.filter((point) => series.some(({ of }) => of(point) !== null));
-  if (told.length < 2) return html`<${Figures} title=${title}><p class="none">${tooFew(points, told)}</p><//>`;
+  if (told.length < 2)
+    return html`<${Figures} title=${title}><p class="none">${tooFew(points, told)}</p><//>`;
   const scale = scaleOf(told, series);
   return html`
-    <${Figures} title=${title} note=${note} figures=${html`<${PointsTable} points=${told} series=${series} format=${format} />`}>
+    <${Figures}
+      title=${title}
+      note=${note}
+      figures=${html`<${PointsTable} points=${told} series=${series} format=${format} />`}
+    >
       <${Plot} title=${title} points=${told} series=${series} format=${format} scale=${scale} />
     <//>
   `;
@@ -66,11 +76,14 @@ function Plot({ title, points, series, format, scale }) {
   const [looked, setLooked] = useState(/** @type {Point|null} */ (null));
   const shown = looked && points.includes(looked) ? looked : points[points.length - 1];
   const follow = (/** @type {PointerEvent} */ event) => setLooked(nearest(event, points, scale));
-  const figures = series.map(({ name, of }) => `${name} ${format(of(points[points.length - 1])) ?? NOT_TOLD}`);
+  const figures = series.map(
+    ({ name, of }) => `${name} ${format(of(points[points.length - 1])) ?? NOT_TOLD}`,
+  );
   return html`
     <p class="legend" aria-hidden="true">
       ${series.map(
-        ({ name, kind, of }) => html`<span data-kind=${kind}>${name} <b>${format(of(shown)) ?? NOT_TOLD}</b></span>`,
+        ({ name, kind, of }) =>
+          html`<span data-kind=${kind}>${name} <b>${format(of(shown)) ?? NOT_TOLD}</b></span>`,
       )}
       <span class="at">${clock(Date.parse(shown.at), scale.span / 1000)}</span>
     </p>
@@ -97,10 +110,15 @@ function Plot({ title, points, series, format, scale }) {
 function Line({ series, points, scale }) {
   const told = points.filter((point) => series.of(point) !== null);
   const path = told.map((point) => `${round(scale.x(point.at))},${round(scale.y(series.of(point) ?? 0))}`);
-  if (path.length === 0) return null;
+  // A line along the axis would say no more than the legend, and hide the axis.
+  if (told.every((point) => !series.of(point))) return null;
   const [first, last] = [told[0], told[told.length - 1]].map((point) => round(scale.x(point.at)));
   return html`
-    <polygon class="under" data-kind=${series.kind} points=${`${first},${HEIGHT} ${path.join(" ")} ${last},${HEIGHT}`} />
+    <polygon
+      class="under"
+      data-kind=${series.kind}
+      points=${`${first},${HEIGHT} ${path.join(" ")} ${last},${HEIGHT}`}
+    />
     <polyline class="line" data-kind=${series.kind} points=${path.join(" ")} />
   `;
 }
@@ -159,7 +177,8 @@ function PointsTable({ points, series, format }) {
 export function StatesChart({ states }) {
   const some = Object.entries(states).sort(([one], [other]) => rank(one) - rank(other));
   const total = some.reduce((sum, [, value]) => sum + value, 0);
-  if (total === 0) return html`<${Figures} title="Items by state"><p class="none">There are no items.</p><//>`;
+  if (total === 0)
+    return html`<${Figures} title="Items by state"><p class="none">There are no items.</p><//>`;
   return html`
     <${Figures} title="Items by state">
       <div class="stack" aria-hidden="true">
@@ -168,8 +187,10 @@ export function StatesChart({ states }) {
             value > 0 && html`<span key=${state} data-status=${state} style=${{ flexGrow: value }}></span>`,
         )}
       </div>
-      <table class="plain">
-        <caption class="hidden">Items by state</caption>
+      <table class="plain states">
+        <caption class="hidden">
+          Items by state
+        </caption>
         <tbody>
           ${some.map(
             ([state, value]) => html`
@@ -186,7 +207,13 @@ export function StatesChart({ states }) {
   `;
 }
 
-const RANKS = /** @type {Object<string, number>} */ ({ COMPLETED: 0, FAILED: 1, SKIPPED: 2, CANCELLED: 3, PENDING: 9 });
+const RANKS = /** @type {Object<string, number>} */ ({
+  COMPLETED: 0,
+  FAILED: 1,
+  SKIPPED: 2,
+  CANCELLED: 3,
+  PENDING: 9,
+});
 
 /** What is over comes first, what waits last. @param {string} state */
 const rank = (state) => RANKS[state] ?? 5;
@@ -196,37 +223,51 @@ export function LatencyChart({ phases }) {
   const bars = phases.map(({ name, p50_ms, p95_ms, mean_ms }) => ({
     name,
     bars: /** @type {[string, number|null][]} */ (
-      p50_ms === null && p95_ms === null ? [["mean", mean_ms]] : [["p50", p50_ms], ["p95", p95_ms]]
+      p50_ms === null && p95_ms === null
+        ? [["mean", mean_ms]]
+        : [
+            ["p50", p50_ms],
+            ["p95", p95_ms],
+          ]
     ),
   }));
   const longest = Math.max(0, ...bars.flatMap((phase) => phase.bars.map(([, ms]) => ms ?? 0)));
   if (longest === 0) {
-    return html`<${Figures} title="Latency by phase"><p class="none">How long an item takes is ${NOT_TOLD}.</p><//>`;
+    return html`<${Figures} title="Latency by phase"
+      ><p class="none">How long an item takes is ${NOT_TOLD}.</p><//
+    >`;
   }
   return html`
     <${Figures} title="Latency by phase">
       <table class="plain latency">
-        <caption class="hidden">Time an item takes, by phase: the median and the 95th percentile</caption>
-        <tbody>
-          ${bars.map((phase) =>
-            phase.bars.map(
-              ([name, ms], index) => html`
-                <tr key=${`${phase.name} ${name}`} data-first=${index === 0}>
-                  ${index === 0 && html`<th scope="rowgroup" rowspan=${phase.bars.length} class="text">${phase.name.slice(0, 60)}</th>`}
-                  <th scope="row">${name}</th>
-                  <td class="meter" aria-hidden="true">
-                    <span data-name=${name} style=${{ width: `${(100 * (ms ?? 0)) / longest}%` }}></span>
-                  </td>
-                  <td class="number">${millis(ms) ?? NOT_TOLD}</td>
-                </tr>
-              `,
-            ),
-          )}
-        </tbody>
+        <caption class="hidden">
+          Time an item takes, by phase: the median and the 95th percentile
+        </caption>
+        ${bars.map((phase) => html`<${PhaseBars} key=${phase.name} ...${phase} longest=${longest} />`)}
       </table>
     <//>
   `;
 }
+
+/** @param {{name: string, bars: [string, number|null][], longest: number}} props */
+const PhaseBars = ({ name, bars, longest }) => html`
+  <tbody>
+    <tr>
+      <th scope="rowgroup" colspan="3">${name.slice(0, 100)}</th>
+    </tr>
+    ${bars.map(
+      ([measure, ms]) => html`
+        <tr key=${measure}>
+          <th scope="row">${measure}</th>
+          <td class="meter" aria-hidden="true">
+            <span data-name=${measure} style=${{ width: `${(100 * (ms ?? 0)) / longest}%` }}></span>
+          </td>
+          <td class="number">${millis(ms) ?? NOT_TOLD}</td>
+        </tr>
+      `,
+    )}
+  </tbody>
+`;
 
 /** @param {number} value */
 const round = (value) => Math.round(value * 10) / 10;

@@ -25,14 +25,14 @@ const ACTIONS = {
     keep: "Leave it paused",
     doing: "Resuming…",
     done: "The job goes on.",
-    what: (job) => `The ${count(rest(job))} items that are left are started, and billed.`,
+    what: (/** @type {Job} */ job) => `The ${count(rest(job))} items that are left are started, and billed.`,
   },
   cancel: {
     verb: "Cancel",
     keep: "Keep it",
     doing: "Cancelling…",
     done: "The job is cancelled.",
-    what: (job) =>
+    what: (/** @type {Job} */ job) =>
       `${count(rest(job))} of ${count(job.total)} items will not be run. What is done stays, and stays billed. ` +
       "This cannot be undone.",
   },
@@ -48,13 +48,15 @@ const rest = (job) => Math.max(0, job.total - job.completed - job.failed);
  */
 export function Actions({ job, door, changed }) {
   const [asked, setAsked] = useState(/** @type {Action|null} */ (null));
-  const possible = /** @type {Action[]} */ (["pause", "resume", "cancel"]).filter((it) => job.actions.includes(it));
+  const possible = /** @type {Action[]} */ (["pause", "resume", "cancel"]).filter((it) =>
+    job.actions.includes(it),
+  );
   return html`
     <div class="actions">
       ${possible.map(
         (action) => html`
           <button type="button" key=${action} data-action=${action} onClick=${() => setAsked(action)}>
-            ${ACTIONS[action].verb}${action !== asked && "…"}
+            ${ACTIONS[action].verb}…
           </button>
         `,
       )}
@@ -100,7 +102,12 @@ function Question({ action, job, door, close, changed }) {
       ${error && html`<p class="notice" data-kind="error" role="alert">${error.message} ${error.advice}</p>`}
       <div class="buttons">
         <button type="button" autofocus onClick=${close} disabled=${busy}>${keep}</button>
-        <button type="button" class=${action === "cancel" ? "danger" : "primary"} onClick=${carryOut} disabled=${busy}>
+        <button
+          type="button"
+          class=${action === "cancel" ? "danger" : "primary"}
+          onClick=${carryOut}
+          disabled=${busy}
+        >
           ${busy ? doing : `${verb} the job`}
         </button>
       </div>

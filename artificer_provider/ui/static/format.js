@@ -30,11 +30,11 @@ export const count = (value) => (known(value) ? WHOLE.format(value) : null);
  */
 export function money(value) {
   if (!known(value)) return null;
-  return value === 0 || Math.abs(value) >= 1 ? CENTS.format(value) : SMALL.format(value);
+  return value === 0 || Math.abs(value) >= 0.1 ? CENTS.format(value) : SMALL.format(value);
 }
 
 /**
- * A share in per cent; never 100 % before all is done, never 0 % when something is.
+ * A share in per cent, rounded; but never 100 % before it is all, never 0 % when it is something.
  *
  * @param {number} part
  * @param {number} whole
@@ -43,7 +43,8 @@ export function money(value) {
 export function percent(part, whole) {
   if (whole <= 0) return null;
   if (part > 0 && part * 100 < whole) return "< 1 %";
-  return `${Math.floor((100 * part) / whole)} %`;
+  if (part < whole && part * 100 > 99 * whole) return "> 99 %";
+  return `${Math.round((100 * part) / whole)} %`;
 }
 
 /** @param {number|null|undefined} seconds @returns {string|null} two units at most, such as "3 h 12 min" */
@@ -86,12 +87,21 @@ export function between(from, to) {
   return from && to ? (Date.parse(to) - Date.parse(from)) / 1000 : null;
 }
 
-/** @param {string|null} at @returns {string|null} date and time of this browser's zone */
-export function moment(at) {
+/**
+ * @param {string|null} at
+ * @param {string} [now] on its day the time is enough
+ * @returns {string|null} date and time of this browser's zone
+ */
+export function moment(at, now) {
   if (!at) return null;
+  const time = clock(Date.parse(at), 0);
+  return now && day(now) === day(at) ? time : `${day(at)} ${time}`;
+}
+
+/** @param {string} at */
+function day(at) {
   const date = new Date(at);
-  const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join("-");
-  return `${day} ${clock(date.getTime(), 0)}`;
+  return [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join("-");
 }
 
 /**

@@ -1,13 +1,23 @@
 // One job: what it has done, what it cost, what went wrong.
 
-import { useEffect, useRef } from "./vendor/hooks.js";
+import { useEffect, useRef, useState } from "./vendor/hooks.js";
 import { ofJob, usePolled } from "./api.js";
-import { useAnnounce, usePaintMark } from "./app.js";
+import { Title, useAnnounce, usePaintMark } from "./app.js";
 import { LatencyChart, StatesChart, TimeChart } from "./charts.js";
 import { Actions } from "./dialog.js";
 import { between, count, duration, isOver, millis, moment, money, percent, rate, word } from "./format.js";
 import { html } from "./html.js";
-import { EngineLine, Figure, LongText, OwnerLink, Problem, Progress, Status, Waiting, Wide } from "./parts.js";
+import {
+  EngineLine,
+  Figure,
+  LongText,
+  OwnerLink,
+  Problem,
+  Progress,
+  Status,
+  Waiting,
+  Wide,
+} from "./parts.js";
 import { RowsSection } from "./rows.js";
 
 /** @typedef {import("./types.js").Job} Job */
@@ -15,6 +25,7 @@ import { RowsSection } from "./rows.js";
 /** @typedef {import("./types.js").Phase} Phase */
 
 const EVERY = 2000;
+const FAILURES = 5;
 
 /**
  * @param {{door: string, job: string}} props `door`: where the API shows the job, a connection's or a task's
@@ -40,7 +51,9 @@ function useStateAnnounced(job) {
   const status = job?.status;
   useEffect(() => {
     if (job && before.current && before.current !== status) {
-      announce(`${word(job.status)}: ${count(job.completed)} of ${count(job.total)} done, ${count(job.failed)} failed.`);
+      announce(
+        `${word(job.status)}: ${count(job.completed)} of ${count(job.total)} done, ${count(job.failed)} failed.`,
+      );
     }
     before.current = status;
   }, [status]);
@@ -52,7 +65,7 @@ function Shown({ page, door, refresh }) {
   return html`
     <header class="job">
       <div>
-        <h2 data-title tabindex="-1">${job.title.slice(0, 300) || job.id}</h2>
+        <${Title} as="h2">${job.title.slice(0, 300) || job.id}<//>
         <p class="under">
           <${Status} status=${job.status} />
           ${job.owner && html`<${OwnerLink} owner=${job.owner} />`}
@@ -89,14 +102,22 @@ function Headline({ page }) {
     <section aria-label="In short" class="panel headline">
       <${Progress} ...${job} label="Progress" />
       <dl>
-        <${Fact} name="Done" value=${count(job.completed)} note=${`of ${count(job.total)}, ${percent(job.completed, job.total) ?? "0 %"}`} />
+        <${Fact}
+          name="Done"
+          value=${count(job.completed)}
+          note=${`of ${count(job.total)}, ${percent(job.completed, job.total) ?? "0 %"}`}
+        />
         <${Fact} name="Failed" value=${count(job.failed)} kind=${job.failed > 0 ? "bad" : undefined} />
         <${Fact} name="Cost" value=${money(job.cost)} note=${perItem(job)} />
         <${Fact} name="Tokens" value=${count(job.tokens)} />
         ${!over && html`<${Fact} name="Rate" value=${rate(job.rate)} note=${job.phase && `in ${job.phase.slice(0, 40)}`} />`}
         ${!over && html`<${Fact} name="Time left" value=${duration(job.seconds_left)} note=${job.seconds_left !== null && "estimated"} />`}
-        <${Fact} name=${over ? "Took" : "Running for"} value=${duration(taken)} note=${job.started_at && html`since <${Moment} at=${job.started_at} />`} />
-        ${over && html`<${Fact} name="Ended" value=${moment(job.ended_at)} />`}
+        <${Fact}
+          name=${over ? "Took" : "Running for"}
+          value=${duration(taken)}
+          note=${job.started_at && html`since <${Moment} at=${job.started_at} now=${now} />`}
+        />
+        ${over && html`<${Fact} name="Ended" value=${moment(job.ended_at, now)} />`}
         ${job.in_doubt !== null && job.in_doubt > 0 && html`<${Fact} name="In doubt" value=${count(job.in_doubt)} kind="bad" note="calls under way when the engine died" />`}
       </dl>
     </section>
@@ -111,17 +132,22 @@ const perItem = ({ cost, completed, failed }) =>
 const Fact = ({ name, value, note, kind }) => html`
   <div>
     <dt>${name}</dt>
-    <dd data-kind=${kind}><${Figure} value=${value} />${note && value !== null && html` <small>${note}</small>`}</dd>
+    <dd data-kind=${kind}>
+      <${Figure} value=${value} />${note && value !== null && html` <small>${note}</small>`}
+    </dd>
   </div>
 `;
 
-/** @param {{at: string}} props */
-const Moment = ({ at }) => html`<time datetime=${at}>${moment(at)}</time>`;
+/** @param {{at: string, now: string}} props */
+const Moment = ({ at, now }) => html`<time datetime=${at} title=${moment(at)}>${moment(at, now)}</time>`;
 
 /** @param {{page: Page}} props */
 function Charts({ page }) {
   const { points } = page;
-  const note = page.points_since === "first look" ? "Since somebody first looked: the engine keeps no record of its own." : "";
+  const note =
+    page.points_since === "first look"
+      ? "Since somebody first looked: the engine keeps no record of its own."
+      : "";
   return html`
     <div class="charts">
       <${TimeChart}
@@ -177,7 +203,14 @@ const Phases = ({ phases, total }) => html`
 const PhaseRow = ({ phase, total }) => html`
   <tr>
     <th scope="row" class="text">${phase.name.slice(0, 100)}</th>
-    <td><${Progress} completed=${phase.done} failed=${0} total=${total} label=${`Progress of ${phase.name.slice(0, 60)}`} /></td>
+    <td>
+      <${Progress}
+        completed=${phase.done}
+        failed=${0}
+        total=${total}
+        label=${`Progress of ${phase.name.slice(0, 60)}`}
+      />
+    </td>
     ${[
       count(phase.done),
       money(phase.cost),
@@ -190,33 +223,45 @@ const PhaseRow = ({ phase, total }) => html`
 `;
 
 /** @param {{page: Page}} props */
-const Failures = ({ page }) => html`
-  <section class="panel">
-    <h3 id="failures">
-      First failures
-      <small>${count(page.failures.length)} of ${count(Math.max(page.job.failed, page.failures.length))}</small>
-    </h3>
-    <${Wide} label="First failures">
-      <table aria-labelledby="failures">
-        <thead>
-          <tr>
-            <th scope="col" class="number">Item</th>
-            <th scope="col">Phase</th>
-            <th scope="col" class="widest">Reason</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${page.failures.map(
-            ({ index, phase, reason }) => html`
-              <tr key=${`${index} ${phase}`}>
-                <th scope="row" class="number">${count(index)}</th>
-                <td class="text"><${Figure} value=${phase && phase.slice(0, 100)} short /></td>
-                <td><${LongText} text=${reason} /></td>
-              </tr>
-            `,
-          )}
-        </tbody>
-      </table>
-    <//>
-  </section>
-`;
+function Failures({ page }) {
+  const [all, setAll] = useState(false);
+  const shown = all ? page.failures : page.failures.slice(0, FAILURES);
+  return html`
+    <section class="panel">
+      <h3 id="failures">
+        First failures
+        <small
+          >${count(page.failures.length)} of ${count(Math.max(page.job.failed, page.failures.length))}</small
+        >
+      </h3>
+      <${Wide} label="First failures">
+        <table aria-labelledby="failures">
+          <thead>
+            <tr>
+              <th scope="col" class="number">Item</th>
+              <th scope="col">Phase</th>
+              <th scope="col" class="widest">Reason</th>
+            </tr>
+          </thead>
+          <tbody>
+            ${shown.map(
+              ({ index, phase, reason }) => html`
+                <tr key=${`${index} ${phase}`}>
+                  <th scope="row" class="number">${count(index)}</th>
+                  <td class="text"><${Figure} value=${phase && phase.slice(0, 100)} short /></td>
+                  <td><${LongText} text=${reason} /></td>
+                </tr>
+              `,
+            )}
+          </tbody>
+        </table>
+      <//>
+      ${
+        shown.length < page.failures.length &&
+        html`<button type="button" class="quiet" onClick=${() => setAll(true)}>
+          Show all ${count(page.failures.length)}
+        </button>`
+      }
+    </section>
+  `;
+}

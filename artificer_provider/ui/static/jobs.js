@@ -1,12 +1,24 @@
 // The page "Artificer": the jobs of a connection.
 
-import { useEffect, useRef } from "./vendor/hooks.js";
+import { useEffect } from "./vendor/hooks.js";
 import { ofConnection, usePolled, withQuery } from "./api.js";
-import { usePaintMark } from "./app.js";
+import { Title, usePaintMark } from "./app.js";
 import { age, count, duration, isOver, moment, money, percent, rate, word } from "./format.js";
 import { html } from "./html.js";
 import { JobPage } from "./job.js";
-import { Choice, Empty, EngineLine, Figure, Go, OwnerLink, Pager, Problem, Progress, Status, Waiting } from "./parts.js";
+import {
+  Choice,
+  Empty,
+  EngineLine,
+  Figure,
+  Go,
+  OwnerLink,
+  Pager,
+  Problem,
+  Progress,
+  Status,
+  Waiting,
+} from "./parts.js";
 import { airflow, useRoute, whole } from "./route.js";
 
 /** @typedef {import("./types.js").Job} Job */
@@ -28,13 +40,12 @@ export function JobsPage() {
   useEffect(() => {
     if (!asked && connection) route.settle({ connection });
   }, [asked, connection]);
-  useTitleFocus(job);
 
   // A shared link names its connection: its jobs need not wait for the list of connections.
   if (job && asked) return html`<${OneJob} connection=${connection} job=${job} />`;
   return html`
     <header class="page">
-      <h1 data-title tabindex="-1">Artificer</h1>
+      <${Title} as="h1">Artificer<//>
       ${connections.length > 1 && html`<${ConnectionChoice} connections=${connections} chosen=${connection} />`}
     </header>
     ${error && !asked && html`<${Problem} error=${error} retry=${refresh} />`}
@@ -44,20 +55,9 @@ export function JobsPage() {
   `;
 }
 
-/** Move the focus to the title when another view is shown, but not when the page is opened. @param {string} view */
-function useTitleFocus(view) {
-  const before = useRef(view);
-  useEffect(() => {
-    if (before.current === view) return;
-    before.current = view;
-    const active = document.activeElement?.shadowRoot;
-    const title = active?.querySelector("[data-title]") ?? document.querySelector(".artificer")?.shadowRoot?.querySelector("[data-title]");
-    /** @type {HTMLElement|null|undefined} */ (title)?.focus();
-  }, [view]);
-}
-
 /** @param {{connection: string, job: string}} props */
 const OneJob = ({ connection, job }) => html`
+  <h1 class="hidden">Artificer</h1>
   <nav class="trail" aria-label="Way back">
     <${Go} to=${{ job: null, rows: null, rows_offset: null }}>← Jobs of ${connection}<//>
   </nav>
@@ -155,7 +155,9 @@ const NoJobs = ({ status }) =>
  */
 export const JobsTable = ({ jobs, now, connection }) => html`
   <table class="jobs cards" role="table">
-    <caption class="hidden">Jobs, the newest first</caption>
+    <caption class="hidden">
+      Jobs, the newest first
+    </caption>
     <thead role="rowgroup">
       <tr role="row">
         ${["State", "Job", "Progress"].map((name) => html`<th role="columnheader" scope="col">${name}</th>`)}
@@ -197,7 +199,9 @@ const JobRow = ({ job, now, connection }) => html`
 
 /** A figure of a job; what only an open one has stays empty once it is over. @param {{name: string, value: string|null, over?: boolean}} props */
 const Amount = ({ name, value, over = false }) => html`
-  <td role="cell" class="number" data-name=${name}>${!(over && value === null) && html`<${Figure} value=${value} short />`}</td>
+  <td role="cell" class="number" data-name=${name}>
+    ${!(over && value === null) && html`<${Figure} value=${value} short />`}
+  </td>
 `;
 
 /** @param {{job: Job}} props */

@@ -189,7 +189,7 @@ export function Wide({ label, children }) {
   useEffect(() => {
     const box = /** @type {HTMLElement} */ (place.current);
     const observer = new ResizeObserver(() => setWider(box.scrollWidth > box.clientWidth));
-    observer.observe(box);
+    for (const it of [box, ...box.children]) observer.observe(it);
     return () => observer.disconnect();
   }, []);
   const reach = wider ? { tabindex: 0, role: "region", "aria-label": label } : {};
@@ -199,15 +199,15 @@ export function Wide({ label, children }) {
 /** @param {{engine: import("./types.js").Engine}} props */
 export const EngineLine = ({ engine }) => html`
   <p class="engine">
-    Engine ${[engine.version, engine.mode, engine.dialect].filter(Boolean).join(" · ")}
-    ${engine.address && html` <span class="text">${engine.address}</span>`}
+    ${["Engine", engine.version].filter(Boolean).join(" ")}
+    ${[engine.mode, engine.dialect, engine.address].filter(Boolean).map((it) => html` · <span class="text">${it}</span>`)}
   </p>
 `;
 
 /** The task that made the job. @param {{owner: import("./types.js").Owner}} props */
 export const OwnerLink = ({ owner }) => html`
   <a class="owner" href=${taskPage(owner)}>
-    <span>${owner.dag_id}</span> / <span>${owner.task_id}${owner.map_index >= 0 && `[${owner.map_index}]`}</span>
+    <span>${owner.dag_id} / ${owner.task_id}${owner.map_index >= 0 && `[${owner.map_index}]`}</span>
     <span class="run">${owner.run_id}</span>
   </a>
 `;

@@ -4,7 +4,7 @@ import { mountPage } from "./app.js";
 import { JobsPage } from "./jobs.js";
 import { TaskPage } from "./task.js";
 
-const STYLES = new URL("./styles.css", import.meta.url).href;
+const STYLES = ["styles", "tables", "job"].map((name) => new URL(`./${name}.css`, import.meta.url).href);
 
 /**
  * @param {import("./app.js").Page} page

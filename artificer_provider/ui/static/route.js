@@ -53,7 +53,11 @@ function routeOf(search, tell) {
     go: (changes) => {
       // Airflow's router keeps its place in the history's state: ours is one step further.
       const state = history.state ?? {};
-      history.pushState({ ...state, idx: (state.idx ?? 0) + 1, key: `artificer-${Date.now()}` }, "", href(changes));
+      history.pushState(
+        { ...state, idx: (state.idx ?? 0) + 1, key: `artificer-${Date.now()}` },
+        "",
+        href(changes),
+      );
       tell(location.search);
     },
     settle: (changes) => {

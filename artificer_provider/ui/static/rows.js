@@ -40,15 +40,17 @@ export function RowsSection({ door, job }) {
       ${error && html`<${Problem} error=${error} retry=${refresh} stale=${data !== null} />`}
       ${!data && !error && html`<${Waiting} />`}
       ${data && (data.rows.length ? html`<${RowsTable} rows=${data.rows} />` : html`<p class="none">${none(status, over)}</p>`)}
-      ${data &&
-      html`<${Pager}
-        offset=${data.offset}
-        limit=${data.limit}
-        shown=${data.rows.length}
-        total=${data.total}
-        name="rows_offset"
-        of="rows"
-      />`}
+      ${
+        data &&
+        html`<${Pager}
+          offset=${data.offset}
+          limit=${data.limit}
+          shown=${data.rows.length}
+          total=${data.total}
+          name="rows_offset"
+          of="rows"
+        />`
+      }
     </section>
   `;
 }
@@ -63,7 +65,7 @@ function none(status, over) {
 function RowsTable({ rows }) {
   const [open, setOpen] = useState(/** @type {Set<number>} */ (new Set()));
   const toggle = (/** @type {number} */ index) =>
-    setOpen((before) => {
+    setOpen((/** @type {Set<number>} */ before) => {
       const after = new Set(before);
       if (!after.delete(index)) after.add(index);
       return after;
@@ -111,10 +113,12 @@ const OneRow = ({ row, open, toggle }) => html`
     <td class="number"><${Figure} value=${money(row.cost)} short /></td>
     <td class="number"><${Figure} value=${millis(row.duration_ms)} short /></td>
   </tr>
-  ${open &&
-  html`<tr class="detail">
-    <td colspan=${COLUMNS}><${Detail} row=${row} /></td>
-  </tr>`}
+  ${
+    open &&
+    html`<tr class="detail">
+      <td colspan=${COLUMNS}><${Detail} row=${row} /></td>
+    </tr>`
+  }
 `;
 
 /** @param {Row} row */

@@ -1,7 +1,7 @@
 // The tab of a task: its jobs, and what it has brought in.
 
 import { ofTask, usePolled } from "./api.js";
-import { usePaintMark } from "./app.js";
+import { Title, usePaintMark } from "./app.js";
 import { count, money, word } from "./format.js";
 import { html } from "./html.js";
 import { JobPage } from "./job.js";
@@ -48,7 +48,7 @@ function Shown({ page, door, asked }) {
 /** @param {{page: Page}} props */
 const ManyJobs = ({ page }) => html`
   <section>
-    <h2 data-title tabindex="-1">${count(page.jobs.length + page.more)} jobs of this task</h2>
+    <${Title} as="h2">${count(page.jobs.length + page.more)} jobs of this task<//>
     <${JobsTable} jobs=${page.jobs} now=${new Date().toISOString()} />
     ${page.more > 0 && html`<p class="none">And ${count(page.more)} more, which the page Artificer lists.</p>`}
   </section>
@@ -58,9 +58,11 @@ const ManyJobs = ({ page }) => html`
 const NoJob = ({ state }) => html`
   <${Empty} title="This task has no job">
     <p>
-      ${state !== null && OVER.has(state)
-        ? `It is over (${word(state).toLowerCase()}) and has made none. A task of Artificer that failed before says why in its log; any other task has no jobs.`
-        : "A task of Artificer shows its job here as soon as it has made it. Other tasks have none."}
+      ${
+        state !== null && OVER.has(state)
+          ? `It is over (${word(state).toLowerCase()}) and has made none. A task of Artificer that failed before says why in its log; any other task has no jobs.`
+          : "A task of Artificer shows its job here as soon as it has made it. Other tasks have none."
+      }
     </p>
   <//>
 `;
@@ -68,7 +70,7 @@ const NoJob = ({ state }) => html`
 /** @param {{result: import("./types.js").Result}} props */
 const ResultPanel = ({ result }) => html`
   <section class="panel result" aria-labelledby="result">
-    <h3 id="result">Result</h3>
+    <h2 id="result">Result</h2>
     <dl>
       <${Fact} name="Outcome" value=${result.outcome && word(result.outcome)} />
       <${Fact} name="Items" value=${count(result.items)} />
