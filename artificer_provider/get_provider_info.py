@@ -54,6 +54,9 @@ def get_provider_info() -> dict[str, object]:
                 "class-name": "artificer_provider.decorators.pdf.artificer_pdf_task",
             },
         ],
+        "plugins": [
+            {"name": "artificer", "plugin-class": "artificer_provider.ui.plugin.ArtificerPlugin"},
+        ],
         "connection-types": [
             {
                 "connection-type": "artificer",

@@ -211,8 +211,20 @@ class Together(Generic[T]):
     at_most: int = 50
 
 
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[T]):
+    """
+    Read rows while they arrive, and no further than somebody wants.
+
+    :param take: is given each row, and says whether the next one is wanted.
+    """
+
+    rows: RowsOf[T]
+    take: Callable[[T], bool]
+
+
 # A flow yields its steps and is sent their results: written once, driven by either client.
-Flow = Generator["Request[Any] | Sleep | Work | ByDialect[Any] | Together[Any]", Any, T]
+Flow = Generator["Request[Any] | Sleep | Work | ByDialect[Any] | Together[Any] | Reading[Any]", Any, T]
 
 
 @dataclass(frozen=True, slots=True)

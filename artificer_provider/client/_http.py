@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -14,6 +14,7 @@ from artificer_provider.client._core import (
     Flow,
     Many,
     PagesOf,
+    Reading,
     Request,
     RowsOf,
     Then,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from artificer_provider.client.errors import StatusError
     from artificer_provider.client.models.health import Health
 
-Step = Request[Any] | Work | ByDialect[Any] | Together[Any]
+Step = Request[Any] | Work | ByDialect[Any] | Together[Any] | Reading[Any]
 T = TypeVar("T")
 
 
@@ -135,7 +136,16 @@ class Artificer(Made["httpx.Client", Pools], Resources[Client], Client):
             return self.run(step.trpc) if self._speaks_trpc(step.rest) else self.send(step.rest)
         if isinstance(step, Together):
             return self._ask(step)
+        if isinstance(step, Reading):
+            self._read(step)
+            return None
         return self.send(step)
+
+    def _read(self, reading: Reading[Any]) -> None:
+        with closing(self._rows(reading.rows)) as rows:
+            for row in rows:
+                if not reading.take(row):
+                    return
 
     def _ask(self, together: Together[T]) -> list[T | StatusError]:
         if not together.requests or not self._speaks_trpc(first := together.requests[0]):
@@ -164,7 +174,7 @@ class Artificer(Made["httpx.Client", Pools], Resources[Client], Client):
         except ArtificerConnectionError as error:
             return error
 
-    def _rows(self, rows: RowsOf[T]) -> Iterator[T]:
+    def _rows(self, rows: RowsOf[T]) -> Generator[T]:
         patience = self._begin()
         stream = RowStream(rows, self._dialect(rows.at(rows.offset), patience), patience)
         while True:
@@ -283,7 +293,16 @@ class AsyncArtificer(Made["httpx.AsyncClient", AsyncPools], Resources[AsyncClien
             return await (self.run(step.trpc) if await self._speaks_trpc(step.rest) else self.send(step.rest))
         if isinstance(step, Together):
             return await self._ask(step)
+        if isinstance(step, Reading):
+            await self._read(step)
+            return None
         return await self.send(step)
+
+    async def _read(self, reading: Reading[Any]) -> None:
+        async with aclosing(self._rows(reading.rows)) as rows:
+            async for row in rows:
+                if not reading.take(row):
+                    return
 
     async def _ask(self, together: Together[T]) -> list[T | StatusError]:
         if not together.requests or not await self._speaks_trpc(first := together.requests[0]):

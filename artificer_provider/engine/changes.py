@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,7 +15,7 @@ from artificer_provider.engine.errors import EngineError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 TOMBSTONES_KEPT_FOR = timedelta(days=1)
 
@@ -64,7 +63,7 @@ def jobs_and_cursor(
     connection: sqlite3.Connection, filters: Mapping[str, str | None], limit: int, offset: int, *, owner: str
 ) -> Listed:
     """Read a page of an owner's jobs, newest first, and the cursor from which on their changes are told."""
-    with _one_moment(connection):
+    with reads.one_moment(connection):
         jobs, total = reads.jobs(connection, filters, limit, offset, owner=owner)
         database_id, _, latest = _feed(connection)
         return Listed(jobs, total, str(Cursor(database_id, latest, latest)))
@@ -78,7 +77,7 @@ def since(connection: sqlite3.Connection, cursor: str, limit: int, *, owner: str
     :param limit: how many jobs, living and deleted, at most.
     :raises EngineError: 410 when it was not given out here, or a deletion beyond it is forgotten.
     """
-    with _one_moment(connection):
+    with reads.one_moment(connection):
         database_id, forgotten, latest = _feed(connection)
         seen = Cursor.read(cursor) if cursor else Cursor(database_id, 0, latest)
         if (
@@ -135,13 +134,3 @@ def _feed(connection: sqlite3.Connection) -> tuple[str, int, int]:
     """Read the database's id, the newest forgotten revision, and the latest of all."""
     row = connection.execute("SELECT database_id, forgotten, revision FROM feed, clock").fetchone()
     return row["database_id"], row["forgotten"], row["revision"]
-
-
-@contextmanager
-def _one_moment(connection: sqlite3.Connection) -> Iterator[None]:
-    """Have all questions answered as of one moment: a change between two of them would be missed for good."""
-    connection.execute("BEGIN")
-    try:
-        yield
-    finally:
-        connection.execute("ROLLBACK")

@@ -270,6 +270,14 @@ CREATE TABLE model_usage (
 ) WITHOUT ROWID;
 """
 
+# What ended when, and how long it took, without the texts beside it: those of a large job do not fit into
+# SQLite's cache, and a page that shows a job asks for its figures again and again.
+_FIGURES = """
+CREATE INDEX answers_by_end ON answers (job, ended_at, phase, cost, error);
+CREATE INDEX answers_by_duration ON answers (job, phase, duration_ms, cost, tokens, error);
+CREATE INDEX answers_failed ON answers (job, item_index) WHERE error IS NOT NULL;
+"""
+
 #: A step is never changed once an engine has been released with it: add another.
 STEPS: tuple[str, ...] = (
     _FIRST,
@@ -278,4 +286,5 @@ STEPS: tuple[str, ...] = (
     _OWNERS_AND_KEYS,
     _PROJECTS,
     _CONVERSATIONS,
+    _FIGURES,
 )

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound="Payload")
 
+BATCH = "/api/batch"
+
 _TOLD = 10
 _HALF_A_PAIR = re.compile(r"[\ud800-\udfff]")
 

@@ -18,7 +18,6 @@ from artificer_provider.client._core import (
     Repeat,
     Request,
     Rest,
-    RowsOf,
     Sleep,
     Together,
     Trpc,
@@ -26,7 +25,6 @@ from artificer_provider.client._core import (
     query,
 )
 from artificer_provider.client.bodies import JsonArray
-from artificer_provider.client.dialects.rest import NDJSON
 from artificer_provider.client.dialects.wire import adapter
 from artificer_provider.client.errors import (
     IDEMPOTENCY_KEY,
@@ -34,6 +32,7 @@ from artificer_provider.client.errors import (
     ConflictError,
     JobFailedError,
     NotCarriedError,
+    NotFoundError,
     WaitTimeoutError,
 )
 from artificer_provider.client.models.batch import (
@@ -42,10 +41,12 @@ from artificer_provider.client.models.batch import (
     BatchJobResult,
     BatchOptions,
     CreateBatchJob,
+    JobList,
+    Timeline,
 )
 from artificer_provider.client.models.standing import JobPage
-from artificer_provider.client.resources import _deployed
-from artificer_provider.client.resources._checked import beyond, checked, header, in_range, path
+from artificer_provider.client.resources import _deployed, _rows
+from artificer_provider.client.resources._checked import BATCH, beyond, checked, header, in_range, path
 from artificer_provider.client.resources._pages import all_of
 from artificer_provider.client.states import JobStatus
 
@@ -56,10 +57,8 @@ if TYPE_CHECKING:
     from artificer_provider.client.models.batch import PhaseConfig
 
 Jobs = list[BatchJob]
-Rows = list[BatchJobResult]
 T = TypeVar("T")
 
-BATCH = "/api/batch"
 #: A deployed engine answers a start when the job is over (WIRE §6.2): no answer in time means that it runs.
 START_TIMEOUT = 5.0
 #: How long a start that brought no answer is looked after; the engine shows it within some 12 ms (WIRE §5).
@@ -70,6 +69,8 @@ TOLD_NAME_CHARS = 60
 DEFAULT_POLL_INTERVAL = 5.0
 #: Pages in one request: of more, an event loop would read for too long in one go, and keep too much.
 PAGES_TOGETHER = 5
+
+TIMELINE = "timeline"
 
 # What the type checkers cannot call a `type`: a job, or nothing.
 _MAYBE_JOB: Any = BatchJob | None
@@ -232,25 +233,24 @@ def run(
             job_id=job.id,
             status=job.status,
         )
-    return iter_results(job.id, 0)
+    return _rows.iter_results(job.id, 0)
 
 
-def results(job_id: str, rest: Rest) -> Request[Rows]:
-    trpc = query("batch.getJobResults", {"jobId": job_id}, read=_deployed.results)
-    return Request(f"fetching the rows of job {job_id}", Rows, rest, trpc, job_id=job_id)
-
-
-def iter_results(job_id: str, offset: int) -> RowsOf[BatchJobResult]:
-    where = path(BATCH, job_id) + "/results"
-    return RowsOf(
-        lambda begin: results(
-            job_id, Rest("GET", where, {"offset": begin}, accept=f"{NDJSON}, application/json")
-        ),
-        BatchJobResult,
-        trpc_rows=("results",),
-        trpc_read=_deployed.row,
-        offset=in_range(f"fetching the rows of job {job_id}", "offset", offset, 0, limits.MAX_ITEMS),
-    )
+def timeline(job_id: str, points: int) -> Flow[Timeline]:
+    doing = f"fetching the {TIMELINE} of job {job_id}"
+    params = {"points": in_range(doing, "points", points, 1, limits.MAX_TIMELINE_POINTS)}
+    rest = Rest("GET", path(BATCH, job_id) + f"/{TIMELINE}", params)
+    trpc = query("batch.getJobAnalytics", not_carried=(TIMELINE,))
+    try:
+        found: Timeline = yield Request(doing, Timeline, rest, trpc, job_id=job_id)
+    except NotFoundError as error:
+        # An engine without this path says 404 as one without the job does: it has the job all the same.
+        yield look_up(job_id)
+        raise NotCarriedError(
+            f"Failed {doing}: this engine has the job, and tells no {TIMELINE} of any: it is an older one.",
+            fields=(TIMELINE,),
+        ) from error
+    return found
 
 
 def list_jobs(
@@ -268,12 +268,20 @@ def list_jobs(
     return Request(doing, Jobs, Rest("GET", BATCH, {**params, "name": name}), trpc)
 
 
+def list_page(status: JobStatus | None, limit: int, offset: int) -> Request[JobList]:
+    return _as(JobList, list_jobs(None, status, None, limit, offset))
+
+
 def page_of(status: JobStatus | None, offset: int) -> Request[JobPage]:
-    listing = list_jobs(None, status, None, limits.MAX_PAGE, offset)
+    return _as(JobPage, list_jobs(None, status, None, limits.MAX_PAGE, offset))
+
+
+def _as(page: type[T], listing: Request[Jobs]) -> Request[T]:
+    """Read a list with what an engine says of the whole of it."""
     assert isinstance(listing.trpc, Trpc)  # noqa: S101 - list_jobs makes it
     return Request(
         listing.doing,
-        JobPage,
+        page,
         replace(listing.rest, read=_page),
         replace(listing.trpc, read=_deployed.listed_page),
     )

@@ -31,19 +31,23 @@ from artificer_provider.client.models.batch import (
     CleanedCheckpoints,
     CleanupCheckpoints,
     JobChanges,
+    JobList,
     PhaseConfig,
+    RowsPage,
+    Timeline,
 )
 from artificer_provider.client.models.standing import JobPage, StandingChanges
-from artificer_provider.client.resources import _deployed, _jobs
-from artificer_provider.client.resources._checked import checked, path
-from artificer_provider.client.resources._jobs import BATCH, DEFAULT_POLL_INTERVAL, Jobs, Rows
+from artificer_provider.client.resources import _deployed, _jobs, _rows
+from artificer_provider.client.resources._checked import BATCH, checked, path
+from artificer_provider.client.resources._jobs import DEFAULT_POLL_INTERVAL, Jobs
 
 if TYPE_CHECKING:
     import builtins
     from collections.abc import Callable, Mapping, Sequence
 
     from artificer_provider.client.errors import StatusError
-    from artificer_provider.client.states import JobStatus
+    from artificer_provider.client.resources._rows import Rows
+    from artificer_provider.client.states import ItemStatus, JobStatus
 
 
 class Batch(Resource[C]):
@@ -175,7 +179,22 @@ class Batch(Resource[C]):
 
         :raises NotFoundError: when there is no such job.
         """
-        return _jobs.results(job_id, Rest("GET", path(BATCH, job_id) + "/results"))
+        return _rows.results(job_id, Rest("GET", path(BATCH, job_id) + "/results"))
+
+    @flow
+    def get_results_page(
+        self, job_id: str, *, offset: int = 0, limit: int = 50, status: ItemStatus | None = None
+    ) -> Flow[RowsPage]:
+        """
+        Fetch a page of the rows of a job. A deployed engine gives no pages: its rows are read up to its end.
+
+        :param offset: how many rows to pass over, of those that stand so; 0 to 10,000.
+        :param limit: how many rows at most, 1 to 1,000.
+        :param status: only items that stand so. A deployed engine says COMPLETED of apologies (WIRE §6.6).
+        :raises NotFoundError: when there is no such job.
+        :raises InvalidRequestError: when an older engine is asked for a status.
+        """
+        return _rows.results_page(job_id, offset, limit, status)
 
     @many
     def iter_results(self, job_id: str, *, offset: int = 0) -> Many[BatchJobResult]:
@@ -188,7 +207,7 @@ class Batch(Resource[C]):
         :param offset: the row to begin with, 0 to 10,000.
         :raises NotFoundError: when there is no such job.
         """
-        return _jobs.iter_results(job_id, offset)
+        return _rows.iter_results(job_id, offset)
 
     @endpoint
     def get_analytics(self, job_id: str) -> Request[BatchAnalytics]:
@@ -202,6 +221,17 @@ class Batch(Resource[C]):
         rest = Rest("GET", path(BATCH, job_id) + "/analytics")
         trpc = query("batch.getJobAnalytics", {"jobId": job_id}, read=_deployed.analytics)
         return Request(f"fetching the analytics of job {job_id}", BatchAnalytics, rest, trpc, job_id=job_id)
+
+    @flow
+    def get_timeline(self, job_id: str, *, points: int = 200) -> Flow[Timeline]:
+        """
+        Say how far a job was when: what was completed, had failed and was charged until each moment.
+
+        :param points: how many moments at most, 1 to 500.
+        :raises NotFoundError: when there is no such job.
+        :raises NotCarriedError: when it is a deployed engine, or an older one that has the job.
+        """
+        return _jobs.timeline(job_id, points)
 
     @endpoint
     def cleanup(
@@ -288,6 +318,17 @@ class Batch(Resource[C]):
         :raises NotCarriedError: when a deployed engine is asked for a name.
         """
         return _jobs.list_jobs(project_id, status, name, limit, offset)
+
+    @endpoint
+    def list_page(
+        self, *, status: JobStatus | None = None, limit: int = 50, offset: int = 0
+    ) -> Request[JobList]:
+        """
+        List jobs, newest first, and say how many there are in all. Arguments are as for :meth:`list`.
+
+        :param status: only jobs that stand so, which the total counts.
+        """
+        return _jobs.list_page(status, limit, offset)
 
     @flow
     def list_pages(

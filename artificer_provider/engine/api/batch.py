@@ -22,6 +22,7 @@ from artificer_provider.client.models.batch import (
 from artificer_provider.client.states import JobStatus
 from artificer_provider.engine import changes, reads, writes
 from artificer_provider.engine.admission import admit, fingerprint
+from artificer_provider.engine.api.paging import known, none_of
 from artificer_provider.engine.api.replies import (
     BODY_REFUSALS,
     NO_SUCH_JOB,
@@ -45,16 +46,6 @@ if TYPE_CHECKING:
 _JOBS = TypeAdapter(list[BatchJob])
 
 
-_NO_STATUS: Final = f"is none of {', '.join(JobStatus)}"
-
-
-def _known(status: JobStatus) -> JobStatus:
-    """Refuse a word that is no status: it would find nothing, and look like an answer."""
-    if status not in list(JobStatus):
-        raise ValueError(_NO_STATUS)
-    return status
-
-
 class JobsPage(BaseModel):
     """Which jobs to list."""
 
@@ -62,7 +53,7 @@ class JobsPage(BaseModel):
 
     project_id: Annotated[str | None, Field(description="Only jobs of this project.")] = None
     status: Annotated[
-        Annotated[JobStatus, AfterValidator(_known)] | None, Field(description="Only jobs that stand so.")
+        Annotated[JobStatus, AfterValidator(known)] | None, Field(description="Only jobs that stand so.")
     ] = None
     name: Annotated[str | None, Field(description="Only jobs of exactly this name.")] = None
     updated_since: Annotated[
@@ -91,6 +82,7 @@ _OF_A_JOB: Final = (
     "cancelBatchJob",
     "getBatchResults",
     "getBatchAnalytics",
+    "getBatchTimeline",
     "deleteBatchJob",
 )
 
@@ -220,7 +212,7 @@ def _add_cleanup(api: APIRouter) -> None:
     async def cleanup_checkpoints(request: Request) -> Response:
         asked = read_payload(await read_body(request), CleanupCheckpoints)
         if asked.status is not None and asked.status not in list(JobStatus):
-            raise invalid([Problem("status", _NO_STATUS)])
+            raise invalid([Problem("status", none_of(JobStatus))])
         return json_reply(CleanedCheckpoints(cleaned_count=0))
 
 

@@ -7,21 +7,24 @@ import logging
 from contextlib import ExitStack, closing
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from artificer_provider.client import limits
-from artificer_provider.client.models.batch import BatchAnalytics, BatchJobResult
+from artificer_provider.client.models.batch import BatchAnalytics, BatchJobResult, Timeline
+from artificer_provider.client.states import ItemStatus
 from artificer_provider.engine import reads
+from artificer_provider.engine.api.paging import known
 from artificer_provider.engine.api.replies import NO_SUCH_JOB, QUERY_REFUSALS, gives, json_reply, refuses
 from artificer_provider.engine.callers import By  # noqa: TC001 - FastAPI looks the name up when it makes the route
+from artificer_provider.engine.timeline import timeline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from artificer_provider.engine.store import Store
 
@@ -39,7 +42,23 @@ class ResultsPage(BaseModel):
     limit: Annotated[
         int | None, Field(ge=1, le=limits.MAX_RESULTS_PAGE, description="How many at most; all unless given.")
     ] = None
-    offset: Annotated[int, Field(ge=0, le=10**9, description="The item to begin with.")] = 0
+    offset: Annotated[
+        int, Field(ge=0, le=10**9, description="The row to begin with, of those that stand so.")
+    ] = 0
+    status: Annotated[
+        Annotated[ItemStatus, AfterValidator(known)] | None,
+        Field(description="Only items that stand so, such as `FAILED`."),
+    ] = None
+
+
+class Thinning(BaseModel):
+    """How closely to tell how far a job was when."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    points: Annotated[
+        int, Field(ge=1, le=limits.MAX_TIMELINE_POINTS, description="How many moments at most.")
+    ] = 200
 
 
 def outcome_api(store: Store) -> APIRouter:
@@ -49,7 +68,7 @@ def outcome_api(store: Store) -> APIRouter:
         list[BatchJobResult],
         "The rows by item index.",
         {
-            "X-Total-Count": "How many items the job has.",
+            "X-Total-Count": "How many rows there are in all: of the job, or of those that stand so.",
             "Link": 'The page that follows: `<address>; rel="next"`; not there after the last.',
         },
     )
@@ -86,9 +105,33 @@ def outcome_api(store: Store) -> APIRouter:
     async def get_batch_analytics(job_id: str, caller: By) -> Response:
         return json_reply(await store.read(partial(reads.analytics, job_id=job_id, owner=caller.owner)))
 
+    _add_timeline(api, store)
     return api
 
 
+def _add_timeline(api: APIRouter, store: Store) -> None:
+    replies = gives(Timeline, "The points; none before the job has started.")
+    replies[200]["content"] = {"application/json": {"example": _EXAMPLE}}
+
+    @api.get(
+        "/{job_id}/timeline",
+        summary="Say how far a job was when",
+        description="What was completed, had failed and was charged until each moment, the oldest first: the "
+        "start, moments with about as many answers between each two, and what is known now.",
+        responses={**replies, **refuses(NO_SUCH_JOB, QUERY_REFUSALS)},
+    )
+    async def get_batch_timeline(job_id: str, thinning: Annotated[Thinning, Query()], caller: By) -> Response:
+        told = partial(timeline, job_id=job_id, points=thinning.points, owner=caller.owner)
+        return json_reply(await store.read(told))
+
+
+_EXAMPLE: Final = {
+    "points": [
+        {"at": "2026-01-05T09:30:00Z", "completed": 0, "failed": 0, "cost": 0.0},
+        {"at": "2026-01-05T09:30:12.52Z", "completed": 48, "failed": 2, "cost": 0.0061},
+        {"at": "2026-01-05T09:30:25.008Z", "completed": 97, "failed": 3, "cost": 0.0123},
+    ]
+}
 _LINES = (
     'A row (`BatchJobResult`) a line; the last line is `{"_end": {"rows": n}}`. Without it the reply was '
     "cut, and `offset` goes on from there. An error after the first byte is a line "
@@ -101,8 +144,12 @@ def _open(store: Store, job_id: str, page: ResultsPage, owner: str) -> tuple[int
     with ExitStack() as held:
         connection = held.enter_context(closing(store.connect()))
         connection.execute("BEGIN")
-        total = reads.job(connection, job_id, owner=owner).total_items
-        found = reads.results(connection, job_id, page.offset, page.limit or total, owner=owner)
+        standing: Sequence[int] = range(reads.job(connection, job_id, owner=owner).total_items)
+        if page.status is not None:
+            standing = reads.items_standing(connection, job_id, page.status)
+        total = len(standing)
+        asked = standing[page.offset : page.offset + (page.limit or total)]
+        found = reads.results(connection, job_id, asked, owner=owner)
         kept = held.pop_all()
 
     def rows() -> Iterator[BatchJobResult]:

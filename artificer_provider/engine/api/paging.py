@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, TypeAdapter
 from pydantic.alias_generators import to_camel
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from artificer_provider.engine.api.replies import Replies
 
+Word = TypeVar("Word", bound=StrEnum)
+
 _TOTAL: Final = {"X-Total-Count": "How many there are in all."}
 
 
@@ -26,6 +29,18 @@ class Page(BaseModel):
 
     limit: Annotated[int, Field(ge=1, le=limits.MAX_PAGE, description="How many at most.")] = 20
     offset: Annotated[int, Field(ge=0, le=10**9, description="How many to pass over.")] = 0
+
+
+def known(word: Word) -> Word:
+    """Refuse a word that is none of its list: it would find nothing, and look like an answer."""
+    if word not in list(type(word)):
+        raise ValueError(none_of(type(word)))
+    return word
+
+
+def none_of(words: type[StrEnum]) -> str:
+    """Say that a word is none of a list."""
+    return f"is none of {', '.join(words)}"
 
 
 def page_reply(rows: Sequence[BaseModel], total: int) -> Response:

@@ -216,7 +216,7 @@ def _result_chunks(store: Store, look: Look, job_id: str, owner: str) -> Iterato
         head = {"success": True, "jobId": job.id, "name": job.name, "status": job.status}
         chunk = bytearray(to_json(head)[:-1] + b',"results":[')
         shown = look([phase.name for phase in _config(connection, job_id)[0]])
-        rows = reads.results(connection, job_id, 0, job.total_items, owner=owner)
+        rows = reads.results(connection, job_id, range(job.total_items), owner=owner)
         for place, row in enumerate(rows):
             chunk += b",\n" if place else b""
             chunk += to_json(shown(row))

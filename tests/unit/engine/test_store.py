@@ -174,7 +174,7 @@ async def test_a_call_under_way_is_in_doubt_once_and_its_item_goes_on(store: Sto
     job = await store.read(partial(reads.job, job_id=job_id, owner=LOCAL_OWNER))
     assert (job.in_doubt, job.cost_incurred) == (1, 0.5)
     (row,) = await store.read(
-        lambda connection: list(reads.results(connection, job_id, 0, 1, owner=LOCAL_OWNER))
+        lambda connection: list(reads.results(connection, job_id, [0], owner=LOCAL_OWNER))
     )
     assert (row.attempts, row.in_doubt, row.cost_incurred) == (2, 1, 0.5)
 
