@@ -40,6 +40,10 @@ def get_provider_info() -> dict[str, object]:
                 ],
             }
         ],
+        "extra-links": [
+            "artificer_provider.links.ArtificerJobLink",
+            "artificer_provider.links.ArtificerRowsLink",
+        ],
         "task-decorators": [
             {
                 "name": "artificer_batch",

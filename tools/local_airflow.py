@@ -246,10 +246,19 @@ class LocalAirflow:
         )
         return [line for entry in content for line in _log_lines(entry)]
 
-    def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:  # noqa: ANN401 - any JSON
+    def xcom(
+        self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1
+    ) -> Any:  # noqa: ANN401 - any JSON
         """Return a value that a task left; nothing when it left none."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
-        return (self._try_get(path, params={"stringify": "false"}, timeout=10.0) or {}).get("value")
+        asked = {"stringify": "false", "map_index": str(map_index)}
+        return (self._try_get(path, params=asked, timeout=10.0) or {}).get("value")
+
+    def links(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> dict[str, str | None]:
+        """Return the extra links of a task by their names."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/links"
+        found = self._try_get(path, params={"map_index": str(map_index)}, timeout=10.0) or {}
+        return dict(found.get("extra_links", {}))
 
     def _try_get(
         self, path: str, params: Mapping[str, str] | None = None, *, timeout: float = POLL_TIMEOUT

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from artificer_provider.hooks.artificer import ArtificerHook
+from artificer_provider.links import JOB
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from contextlib import AbstractContextManager
 
-    from airflow.providers.common.compat.sdk import AirflowException, Context
+    from airflow.providers.common.compat.sdk import AirflowException, BaseOperatorLink, Context
 
     from artificer_provider.batch.identity import RunKey
 
@@ -28,6 +29,7 @@ class ArtificerOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("artificer_conn_id",)
+    operator_extra_links: Collection[BaseOperatorLink] = JOB
     #: What is there when a try fails, as long as nothing better is known.
     kept = "Nothing was changed by this try."
 
@@ -43,6 +45,13 @@ class ArtificerOperator(BaseOperator):
             from artificer_provider.retry import ArtificerRetryPolicy
 
             self.retry_policy = ArtificerRetryPolicy()
+
+    def pre_execute(self, context: Context) -> None:
+        """Show the links of the task before anything can end it."""
+        from artificer_provider.operators._shown import show_links
+
+        super().pre_execute(context)
+        show_links(context, self)
 
     @property
     def hook(self) -> ArtificerHook:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from artificer_provider.links import JOB_AND_ROWS
 from artificer_provider.operators._base import ArtificerOperator
 from artificer_provider.operators.batch import DEFAULT_POLL_INTERVAL, DEFAULT_TIMEOUT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import timedelta
 
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import BaseOperatorLink, Context
 
     from artificer_provider.batch.plan import Item, Json, Work
     from artificer_provider.operators._asked import Asked
@@ -42,6 +43,7 @@ class DocumentOperator(ArtificerOperator):
     """
 
     template_fields: Sequence[str] = (*ArtificerOperator.template_fields, "files", "output_path")
+    operator_extra_links: Collection[BaseOperatorLink] = JOB_AND_ROWS
     kept = "Nothing was read by this try."
 
     def __init__(

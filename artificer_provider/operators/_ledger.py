@@ -17,6 +17,8 @@ from artificer_provider.batch.record import (
 from artificer_provider.operators._store import ClosedStore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from artificer_provider.batch.layout import Layout
     from artificer_provider.operators._store import RunStore
 
@@ -27,11 +29,15 @@ class Ledger:
 
     :param store: where it is kept.
     :param run: whose records these are.
+    :param show: shows people the jobs, by the connection they are made with; it never raises.
     """
 
-    def __init__(self, store: RunStore, run: RunKey) -> None:
+    def __init__(
+        self, store: RunStore, run: RunKey, show: Callable[[str, Sequence[str]], None] | None = None
+    ) -> None:
         self._store = store
         self.run = run
+        self._show = show
         self.header: Header | None = None
         self.shards: list[ShardRecord] = []
         #: Whether an earlier try may have made jobs that are not written down here.
@@ -71,8 +77,11 @@ class Ledger:
 
     def note_shard(self, number: int, record: ShardRecord) -> None:
         """Write down what is known of a shard. A try that was superseded ends here."""
+        had = self.shards[number].jobs
         self._store.set(shard_key(number), record.to_json())
         self.shards[number] = record
+        if record.jobs != had:
+            self.show_jobs()
 
     def close(self, why: str) -> None:
         """Let nothing follow that has to be written down before, and so nothing that bills."""
@@ -96,6 +105,16 @@ class Ledger:
     def has_jobs(self) -> bool:
         """Whether a job of the run is there, as far as it is known here."""
         return any(record.jobs for record in self.shards)
+
+    @property
+    def job_ids(self) -> list[str]:
+        """Every job of the run that is written down."""
+        return [job for record in self.shards for job in record.jobs]
+
+    def show_jobs(self) -> None:
+        """Show people the jobs there are, which the begin of a try takes from their sight."""
+        if self._show is not None and (jobs := self.job_ids):
+            self._show(self.begun.conn_id, jobs)
 
     @property
     def next_generation(self) -> int:

@@ -22,6 +22,7 @@ from artificer_provider.operators._kill import Kill
 from artificer_provider.operators._prices import estimate_of, hold_against_budget
 from artificer_provider.operators._run import Run
 from artificer_provider.operators._submit import Submission
+from artificer_provider.operators._told import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -48,6 +49,7 @@ def create_and_start(
 
     :raises ArtificerError: when the engine cannot be asked, or refuses.
     """
+    ledger.show_jobs()
     with hook.get_conn() as client:
         bounds = bounds_of(client, Bounds())
         layout = lay_out(source, work, bounds)
@@ -198,18 +200,13 @@ def concluded(run: Run, landing: Landing, log: Logger) -> dict[str, Json]:
     """
     manifest = run.result()
     place = landing.write_manifest(manifest)
-    _report(manifest, place, log)
+    failures = run.first_failures()
+    since = run.header.since
+    log.info("%s", told(manifest, failures, place, None if since is None else time.time() - since))
     run.end(manifest)
     if manifest.outcome != Outcome.SUCCEEDED:
-        raise AirflowFailException(_verdict(manifest, run.first_failures(), place))
+        raise AirflowFailException(_verdict(manifest, failures, place))
     return manifest.to_xcom(place)
-
-
-def _report(manifest: Manifest, place: str, log: Logger) -> None:
-    counts = ", ".join(f"{count} {status}" for status, count in manifest.counts.items() if count)
-    cost = "cost unknown" if manifest.cost is None else f"cost ${manifest.cost:.4f}"
-    models = ", ".join(manifest.models) or "no model named"
-    log.info("%d items: %s; %s; %s; rows by %s.", manifest.items, counts, cost, models, place)
 
 
 def look_on(run: Run) -> Wake:

@@ -103,6 +103,7 @@ class Run:
 
         :raises ArtificerError: when the input cannot be read, or changed and must not.
         """
+        self._ledger.show_jobs()
         layout = self._laid_out()
         if self._ledger.header is None:
             self._ledger.open(self._asked.conn_id, layout)
@@ -154,7 +155,7 @@ class Run:
             self.log.info("The run had succeeded: its rows are landed again, and nothing is paid.")
             for number, record in enumerate(self._ledger.shards):
                 self._ledger.note_shard(number, replace(record, landed=None))
-            self._ledger.note(replace(header, outcome=None))
+            self._ledger.note(replace(header, outcome=None, since=None))
 
     def _begin_anew(self, layout: Layout, why: str) -> None:
         """Cancel what an earlier try left, through the connection it was made with, and lay the run out."""

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from airflow.providers.common.compat.sdk import AirflowException, conf
 
+from artificer_provider.links import JOB_AND_ROWS
 from artificer_provider.operators._base import ArtificerOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import BaseOperatorLink, Context
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
     from artificer_provider.batch.plan import Json, Work
@@ -44,6 +45,7 @@ class _BatchOperator(ArtificerOperator):
         "phases",
         "prompt",
     )
+    operator_extra_links: Collection[BaseOperatorLink] = JOB_AND_ROWS
     kept = "No job was started by this try."
 
     def __init__(
@@ -108,10 +110,13 @@ class _BatchOperator(ArtificerOperator):
 
     def ledger(self, context: Context) -> Ledger:
         """Read what earlier legs and tries of this run wrote down."""
+        from functools import partial
+
         from artificer_provider.operators._ledger import Ledger
+        from artificer_provider.operators._shown import show_jobs
         from artificer_provider.operators._store import run_store
 
-        return Ledger(run_store(context), self.run_key(context))
+        return Ledger(run_store(context), self.run_key(context), partial(show_jobs, context))
 
 
 class ArtificerCreateBatchOperator(_BatchOperator):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from artificer_provider.links import JOB_AND_ROWS
 from artificer_provider.operators._base import ArtificerOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import BaseOperatorLink, Context
 
     from artificer_provider.batch.plan import Json
     from artificer_provider.client import Artificer
@@ -25,10 +26,18 @@ class _JobOperator(ArtificerOperator):
     """
 
     template_fields: Sequence[str] = (*ArtificerOperator.template_fields, "job_id")
+    operator_extra_links: Collection[BaseOperatorLink] = JOB_AND_ROWS
 
     def __init__(self, *, job_id: str, **kwargs: Any) -> None:  # noqa: ANN401 - BaseOperator's
         super().__init__(**kwargs)
         self.job_id = job_id
+
+    def pre_execute(self, context: Context) -> None:
+        """Show the job beside the links of the task: it is known already."""
+        from artificer_provider.operators._shown import show_jobs
+
+        super().pre_execute(context)
+        show_jobs(context, self.artificer_conn_id, [self.job_id])
 
     def execute(self, context: Context) -> dict[str, Json]:
         """Do it; return how the job stands."""

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.common.compat.sdk import TaskGroup, conf
 
+from artificer_provider.links import JOB_AND_ROWS
 from artificer_provider.operators._base import ArtificerOperator
 from artificer_provider.operators.batch import ArtificerRunBatchOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from airflow.providers.common.compat.sdk import Context, XComArg
+    from airflow.providers.common.compat.sdk import BaseOperatorLink, Context, XComArg
 
     from artificer_provider.batch.plan import Json
 
@@ -64,6 +65,7 @@ class ArtificerGatherOperator(ArtificerOperator):
     """
 
     template_fields: Sequence[str] = (*ArtificerOperator.template_fields, "manifests", "output_path")
+    operator_extra_links: Collection[BaseOperatorLink] = JOB_AND_ROWS
 
     def __init__(
         self,

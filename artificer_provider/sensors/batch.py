@@ -7,7 +7,7 @@ A DAG that is parsed imports this, so it loads nothing of the client before a ta
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +22,12 @@ from airflow.providers.common.compat.sdk import (
 
 from artificer_provider.batch.until import COMPLETED, Verdict, read_job_ids, read_until
 from artificer_provider.hooks.artificer import ArtificerHook
+from artificer_provider.links import JOB_AND_ROWS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import BaseOperatorLink, Context
 
     from artificer_provider.batch.plan import Json
     from artificer_provider.batch.watch import Wake
@@ -63,6 +64,7 @@ class ArtificerBatchSensor(BaseSensorOperator):
     """
 
     template_fields: Sequence[str] = ("artificer_conn_id", "job_id")
+    operator_extra_links: Collection[BaseOperatorLink] = JOB_AND_ROWS
 
     def __init__(
         self,
@@ -81,6 +83,23 @@ class ArtificerBatchSensor(BaseSensorOperator):
         self.deferrable = deferrable
         if start_from_trigger:
             self._start_from_trigger()
+
+    def pre_execute(self, context: Context) -> None:
+        """
+        Show the links and the jobs, which are known already.
+
+        A sensor that starts in the triggerer shows them when a worker takes up its end: before that no
+        worker has seen it, and a triggerer has nothing of the task but its trigger.
+        """
+        from artificer_provider.client.errors import ConfigurationError
+        from artificer_provider.operators._shown import goes_on, show_jobs, show_links
+
+        super().pre_execute(context)
+        show_links(context, self)
+        if goes_on(context) and not self.start_from_trigger:
+            return
+        with suppress(ConfigurationError):  # what is no job id is refused by the look at it
+            show_jobs(context, self.artificer_conn_id, self._jobs())
 
     def execute(self, context: Context) -> None:
         """Wait here, or in the triggerer."""

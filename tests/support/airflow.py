@@ -79,6 +79,14 @@ class TaskInstanceDouble:
     try_number: int = 1
     #: What a clear changes and a retry does not; where it is unknown, each later try counts as cleared.
     max_tries: int | None = None
+    #: What was pushed, the last of each key.
+    xcoms: dict[str, Any] = field(default_factory=dict, compare=False)
+    #: The keys that were pushed, one after the other.
+    pushes: list[str] = field(default_factory=list, compare=False)
+
+    def xcom_push(self, key: str, value: object) -> None:
+        self.pushes.append(key)
+        self.xcoms[key] = json.loads(json.dumps(value))
 
 
 def context(store: StoreDouble | None, ti: TaskInstanceDouble | None = None) -> Context:
