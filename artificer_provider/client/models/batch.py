@@ -161,28 +161,6 @@ class BatchJobResult(Reply):
         return any(map(is_apology, self.phase_outputs.values()))
 
 
-class RowsPage(Reply):
-    """
-    A page of the rows of a job.
-
-    :param total: how many rows are on all pages; None where that is not known.
-    """
-
-    rows: list[BatchJobResult]
-    total: int | None = None
-
-
-class JobList(Reply):
-    """
-    A page of the jobs of an engine, newest first.
-
-    :param total: how many jobs are on all pages; None where the engine does not say.
-    """
-
-    jobs: Annotated[list[BatchJob], NULL_IS_EMPTY_LIST] = Field(default_factory=list[BatchJob])
-    total: int | None = None
-
-
 class PhaseAnalytics(Reply):
     """
     What one phase did and took.

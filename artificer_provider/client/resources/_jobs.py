@@ -41,9 +41,9 @@ from artificer_provider.client.models.batch import (
     BatchJobResult,
     BatchOptions,
     CreateBatchJob,
-    JobList,
     Timeline,
 )
+from artificer_provider.client.models.pages import JobList
 from artificer_provider.client.models.standing import JobPage
 from artificer_provider.client.resources import _deployed, _rows
 from artificer_provider.client.resources._checked import BATCH, beyond, checked, header, in_range, path

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from artificer_provider.client import limits
 from artificer_provider.client._core import ByDialect, Flow, Reading, Request, Rest, RowsOf, query
 from artificer_provider.client.dialects.rest import NDJSON
-from artificer_provider.client.models.batch import BatchJobResult, RowsPage
+from artificer_provider.client.models.batch import BatchJobResult
+from artificer_provider.client.models.pages import RowsPage
 from artificer_provider.client.resources import _deployed
 from artificer_provider.client.resources._checked import BATCH, in_range, path
 

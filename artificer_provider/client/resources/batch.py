@@ -31,9 +31,7 @@ from artificer_provider.client.models.batch import (
     CleanedCheckpoints,
     CleanupCheckpoints,
     JobChanges,
-    JobList,
     PhaseConfig,
-    RowsPage,
     Timeline,
 )
 from artificer_provider.client.models.standing import JobPage, StandingChanges
@@ -46,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from artificer_provider.client.errors import StatusError
+    from artificer_provider.client.models.pages import JobList, RowsPage
     from artificer_provider.client.resources._rows import Rows
     from artificer_provider.client.states import ItemStatus, JobStatus
 

@@ -23,7 +23,7 @@ def test_no_request_makes_the_engine_fail_or_say_what_its_document_does_not(
     engine: Engine, tmp_path: Path
 ) -> None:
     told = attack(engine, tmp_path, "--exclude-tag", "orchestration")
-    assert "Tested: 66" in told
+    assert "Tested: 67" in told
 
 
 def test_nor_where_a_language_model_answers(llm_engine: Engine, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from artificer_provider.client._listening import Listening
 from artificer_provider.client.dialects.rest import RestDialect
 from artificer_provider.client.dialects.wire import Body, WireRequest
 from artificer_provider.client.resources import Resources
-from artificer_provider.client.states import JobStatus
+from artificer_provider.client.states import ItemStatus, JobStatus
 from artificer_provider.client.streams import EventStream
 
 if TYPE_CHECKING:
@@ -83,6 +83,9 @@ CALLS: dict[str, Callable[[Recorder], object]] = {
     "cancelBatchJob": lambda c: c.batch.cancel("j"),
     "deleteBatchJob": lambda c: c.batch.delete("j"),
     "getBatchResults": lambda c: list(c.batch.iter_results("j", offset=3)),
+    "getBatchResults (page)": lambda c: c.batch.get_results_page("j", limit=9, status=ItemStatus.FAILED),
+    "getBatchTimeline": lambda c: c.batch.get_timeline("j", points=9),
+    "listBatchJobs (page)": lambda c: c.batch.list_page(status=JobStatus.RUNNING, offset=2),
     "getBatchAnalytics": lambda c: c.batch.get_analytics("j"),
     "cleanupCheckpoints": lambda c: c.batch.cleanup(older_than_days=3, status=JobStatus.FAILED),
     "listBatchJobs (changes)": lambda c: c.batch.list_changes("x"),

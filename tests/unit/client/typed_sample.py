@@ -32,6 +32,8 @@ from artificer_provider.client.models.batch import (
     CleanedCheckpoints,
     JobChanges,
     PhaseConfig,
+    Timeline,
+    TimelinePoint,
 )
 from artificer_provider.client.models.chat import ChatChunk, ChatReply
 from artificer_provider.client.models.conversations import Conversation, ConversationSummary
@@ -54,6 +56,7 @@ from artificer_provider.client.models.orchestration import (
     ProcessedText,
     RoutingAnalytics,
 )
+from artificer_provider.client.models.pages import JobList, RowsPage
 from artificer_provider.client.models.projects import (
     Document,
     DocumentMatch,
@@ -110,6 +113,9 @@ def use_jobs(client: Artificer) -> None:
     assert_type(client.batch.find("name"), list[BatchJob])
     assert_type(client.batch.list_changes(), JobChanges)
     assert_type(client.batch.get_results(job.id), list[BatchJobResult])
+    assert_type(client.batch.get_results_page(job.id, limit=10, status=ItemStatus.FAILED), RowsPage)
+    assert_type(client.batch.list_page(status=JobStatus.FAILED).jobs, list[BatchJob])
+    assert_type(client.batch.get_timeline(job.id, points=50).points, list[TimelinePoint])
     assert_type(client.batch.get_analytics(job.id), BatchAnalytics)
     assert_type(client.batch.cleanup(older_than_days=7), CleanedCheckpoints)
     assert_type(client.batch.delete(job.id), None)
@@ -268,6 +274,9 @@ async def use_async(client: AsyncArtificer) -> None:
     assert_type(await client.batch.wait(job.id, timeout=60), BatchJob)
     assert_type(await client.batch.delete(job.id), None)
     assert_type(await client.batch.find("n"), list[BatchJob])
+    assert_type(await client.batch.get_results_page(job.id), RowsPage)
+    assert_type(await client.batch.list_page(), JobList)
+    assert_type(await client.batch.get_timeline(job.id), Timeline)
     async for found in client.batch.iter_jobs():
         assert_type(found, BatchJob)
     async for row in client.batch.iter_results(job.id, offset=10):

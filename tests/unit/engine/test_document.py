@@ -109,7 +109,7 @@ def test_every_operation_says_who_it_is_and_how_it_refuses(document: dict[str, A
             assert "X-Request-Id" in told["headers"]
             if status >= "4":
                 assert told["content"] == REFUSAL
-    assert len(seen) == 71
+    assert len(seen) == 72
 
 
 def test_parameters_are_camel_case_and_described(document: dict[str, Any]) -> None:
