@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from "./vendor/hooks.js";
 import { act, ApiError } from "./api.js";
 import { useAnnounce } from "./app.js";
-import { count } from "./format.js";
+import { count, titleOf } from "./format.js";
 import { html } from "./html.js";
 
 /** @typedef {import("./types.js").Job} Job */
@@ -97,7 +97,7 @@ function Question({ action, job, door, close, changed }) {
   return html`
     <dialog ref=${dialog} aria-labelledby="question" aria-describedby="consequence" onCancel=${leave}>
       <h2 id="question">${verb} this job?</h2>
-      <p class="of">${job.title.slice(0, 200)}</p>
+      <p class="of">${titleOf(job)}</p>
       <p id="consequence">${what(job)}</p>
       ${error && html`<p class="notice" data-kind="error" role="alert">${error.message} ${error.advice}</p>`}
       <div class="buttons">

@@ -118,6 +118,9 @@ export function clock(at, span) {
   return span >= HOUR ? time : `${time}:${two(date.getSeconds())}`;
 }
 
+/** @param {{title: string|null, id: string}} job @returns {string} */
+export const titleOf = ({ title, id }) => clip(title || id, 200);
+
 /** @param {string} status @returns {string} such as "Running" */
 export function word(status) {
   const text = status.replaceAll("_", " ").toLowerCase();

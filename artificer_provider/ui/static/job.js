@@ -5,7 +5,7 @@ import { ofJob, usePolled } from "./api.js";
 import { Title, useAnnounce, usePaintMark } from "./app.js";
 import { LatencyChart, StatesChart, TimeChart } from "./charts.js";
 import { Actions } from "./dialog.js";
-import { between, count, duration, isOver, millis, moment, money, percent, rate, word } from "./format.js";
+import { between, count, duration, isOver, millis, moment, money, percent, rate, titleOf, word } from "./format.js";
 import { html } from "./html.js";
 import {
   EngineLine,
@@ -65,7 +65,7 @@ function Shown({ page, door, refresh }) {
   return html`
     <header class="job">
       <div>
-        <${Title} as="h2">${job.title.slice(0, 300) || job.id}<//>
+        <${Title} as="h2">${titleOf(job)}<//>
         <p class="under">
           <${Status} status=${job.status} />
           ${job.owner && html`<${OwnerLink} owner=${job.owner} />`}
@@ -249,7 +249,7 @@ function Failures({ page }) {
                 <tr key=${`${index} ${phase}`}>
                   <th scope="row" class="number">${count(index)}</th>
                   <td class="text"><${Figure} value=${phase && phase.slice(0, 100)} short /></td>
-                  <td><${LongText} text=${reason} /></td>
+                  <td>${reason === null ? html`<${Figure} value=${null} />` : html`<${LongText} text=${reason} />`}</td>
                 </tr>
               `,
             )}

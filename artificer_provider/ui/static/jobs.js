@@ -3,7 +3,7 @@
 import { useEffect } from "./vendor/hooks.js";
 import { ofConnection, usePolled, withQuery } from "./api.js";
 import { Title, usePaintMark } from "./app.js";
-import { age, count, duration, isOver, moment, money, percent, rate, word } from "./format.js";
+import { age, count, duration, isOver, moment, money, percent, rate, titleOf, word } from "./format.js";
 import { html } from "./html.js";
 import { JobPage } from "./job.js";
 import {
@@ -178,12 +178,12 @@ const JobRow = ({ job, now, connection }) => html`
     <td role="cell"><${Status} status=${job.status} /></td>
     <th role="rowheader" scope="row">
       <${Go} class="title" to=${connection ? { connection, job: job.id } : { job: job.id }}>
-        ${job.title.slice(0, 200) || job.id}
+        ${titleOf(job)}
       <//>
       ${job.owner && html`<${OwnerLink} owner=${job.owner} />`}
     </th>
     <td role="cell" class="progress-cell">
-      <${Progress} ...${job} label=${`Progress of ${job.title.slice(0, 80)}`} />
+      <${Progress} ...${job} label=${`Progress of ${titleOf(job)}`} />
       <${Counts} job=${job} />
     </td>
     <${Amount} name="Cost" value=${money(job.cost)} />

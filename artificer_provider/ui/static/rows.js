@@ -1,6 +1,6 @@
 // The rows of a job: what went in, what came out, what went wrong; a page at a time.
 
-import { useState } from "./vendor/hooks.js";
+import { useEffect, useRef, useState } from "./vendor/hooks.js";
 import { ofJob, usePolled, withQuery } from "./api.js";
 import { clip, count, isOver, millis, money } from "./format.js";
 import { html } from "./html.js";
@@ -21,11 +21,12 @@ export function RowsSection({ door, job }) {
   const over = isOver(job.status);
   const path = withQuery(`${ofJob(door, job.id)}/rows`, { offset, limit: LIMIT, status });
   const { data, error, refresh } = usePolled(path, () => (over ? null : EVERY));
+  const title = useShown(route.get("show") === "rows");
   const choose = (/** @type {string} */ value) => route.go({ rows: value, rows_offset: null });
   return html`
     <section class="panel">
       <div class="bar">
-        <h3 id="rows">Rows</h3>
+        <h3 id="rows" ref=${title} tabindex="-1">Rows</h3>
         <${Choice}
           label="Which rows"
           value=${status}
@@ -53,6 +54,17 @@ export function RowsSection({ door, job }) {
       }
     </section>
   `;
+}
+
+/** Come into view when the page is opened, if the link asked for that. @param {boolean} asked */
+function useShown(asked) {
+  const title = useRef(/** @type {HTMLElement|null} */ (null));
+  useEffect(() => {
+    if (!asked) return;
+    title.current?.scrollIntoView({ block: "start" });
+    title.current?.focus({ preventScroll: true });
+  }, []);
+  return title;
 }
 
 /** @param {string} status @param {boolean} over */

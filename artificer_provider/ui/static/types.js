@@ -53,7 +53,7 @@
  */
 
 /** @typedef {{at: string, completed: number, failed: number, cost: number|null}} Point */
-/** @typedef {{index: number, phase: string|null, reason: string}} Failure */
+/** @typedef {{index: number, phase: string|null, reason: string|null}} Failure */
 
 /**
  * @typedef {object} JobPage
