@@ -23,7 +23,7 @@ def said(**extra: object) -> Settings:
 def of_uri(uri: str) -> list[Settings]:
     """Read a URI as a task does, and as the database and the command line do."""
     made = StoredConnection(conn_id="mine", uri=uri)
-    return [Settings.of(Connection.from_uri(uri, conn_id="mine")), Settings.of(made)]  # type: ignore[arg-type]  # of the same fields
+    return [Settings.of(Connection.from_uri(uri, conn_id="mine")), Settings.of(made)]
 
 
 @pytest.mark.parametrize(
@@ -58,9 +58,8 @@ def test_a_connection_without_a_host_is_named() -> None:
 def test_what_is_not_said_has_the_default_that_the_form_shows() -> None:
     nothing = said()
     assert nothing == said(**dict.fromkeys(FIELDS, "")) == said(**dict.fromkeys(FIELDS))
-    shown = {
-        name: field["schema"]["default"] for name, field in FIELDS.items() if "default" in field["schema"]
-    }  # type: ignore[index,operator]  # a mapping
+    schemas = {name: field["schema"] for name, field in FIELDS.items()}
+    shown = {name: schema["default"] for name, schema in schemas.items() if "default" in schema}
     assert shown == {name: getattr(nothing, name) for name in shown}
     assert {getattr(nothing, name) for name in FIELDS.keys() - shown.keys()} == {None}
 
@@ -136,12 +135,10 @@ def test_an_extra_that_is_no_json_object_is_named(extra: str) -> None:
 
 
 def test_a_key_in_an_address_is_refused_and_not_shown() -> None:
-    for fields in (
-        {"host": "https://me:sk_secret@engine"},
-        {"host": "h", "extra": json.dumps({"worker_url": "https://sk_secret@worker"})},
-    ):
+    worker = json.dumps({"worker_url": "https://sk_secret@worker"})
+    for host, extra in (("https://me:sk_secret@engine", None), ("h", worker)):
         with pytest.raises(ConfigurationError, match="holds a user or a password") as caught:
-            Settings.of(Connection(conn_id="mine", conn_type="artificer", **fields))
+            Settings.of(Connection(conn_id="mine", conn_type="artificer", host=host, extra=extra))
         assert "sk_secret" not in caught.value.message
 
 
