@@ -105,7 +105,9 @@ def packed(package: Package, npm: str, folder: Path) -> Path:
         raise VendorError(f"npm could not fetch {spec}: {done.stderr.strip() or 'it gave no reason'}")
     found = integrity(archives[0].read_bytes())
     if found != package.integrity:
-        raise VendorError(f"{spec} is not what was recorded: {found}, not {package.integrity}. Nothing was written.")
+        raise VendorError(
+            f"{spec} is not what was recorded: {found}, not {package.integrity}. Nothing was written."
+        )
     return archives[0]
 
 

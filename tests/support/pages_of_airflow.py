@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
+
     from support.airflow_of_users import AirflowOfUsers
 
 NO_BROWSER = (
@@ -27,7 +28,9 @@ PATIENCE = 60_000.0
 def browser_path() -> str:
     """Find the browser."""
     named = os.environ.get("ARTIFICER_CHROMIUM")
-    found = named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    found = named or next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
     assert found, NO_BROWSER
     return found
 
@@ -39,7 +42,9 @@ class Visit:
     :param theme: ``light`` or ``dark``, as chosen in Airflow.
     """
 
-    def __init__(self, browser: Browser, airflow: AirflowOfUsers, user: str, *, theme: str, width: int) -> None:
+    def __init__(
+        self, browser: Browser, airflow: AirflowOfUsers, user: str, *, theme: str, width: int
+    ) -> None:
         self._airflow = airflow
         self._theme = theme
         self._context = browser.new_context(viewport={"width": width, "height": 900}, timezone_id="UTC")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 from local_engine import LocalEngine
 from playwright.sync_api import sync_playwright
@@ -15,6 +17,8 @@ from support.airflow_of_users import AirflowOfUsers
 from support.api_server import wheel_metadata
 from support.model_server import ModelServer
 from support.pages_of_airflow import Visit, browser_path
+
+from artificer_provider.client import Artificer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -92,6 +96,53 @@ def airflow(slow_engine: LocalEngine, tmp_path_factory: pytest.TempPathFactory) 
         airflow.add_connection("slow_engine", slow_engine.connection)
         airflow.warm_up()
         yield airflow
+
+
+@pytest.fixture(scope="session")
+def demo_run(airflow: AirflowOfUsers, quick_engine: LocalEngine) -> str:
+    """The demo, run through on the quick engine."""
+    with contextlib.suppress(httpx.HTTPStatusError):  # it is there where a test made it in the form
+        airflow.add_connection("artificer_default", quick_engine.connection)
+    run_id = airflow.trigger("artificer_demo")
+    assert airflow.wait_over("artificer_demo", run_id) == "success"
+    return run_id
+
+
+@pytest.fixture(scope="session")
+def refused_run(airflow: AirflowOfUsers, slow_model: ModelServer) -> tuple[str, str]:
+    """A run whose items the model server refuses, each of them."""
+    slow_model.forget()
+    slow_model.failures = {f"Refused letter {number}: where is my parcel?": [400] * 50 for number in range(8)}
+    run_id, job_id = airflow.started("refused_letters", "answer")
+    assert airflow.wait_over("refused_letters", run_id) == "failed"
+    return run_id, job_id
+
+
+@pytest.fixture(scope="session")
+def quick_jobs(airflow: AirflowOfUsers, quick_engine: LocalEngine) -> Callable[[str, list[str]], str]:
+    """Give a way to run a job on the quick engine to its end; it returns the id."""
+    airflow.add_connection("quick_engine", quick_engine.connection)
+
+    def run(name: str, items: list[str]) -> str:
+        with Artificer(quick_engine.address or "") as client:
+            phases = [{"name": "kind", "task_type": "classify", "parameters": {"labels": ["short", "long"]}}]
+            job = client.batch.create(name, [{"input": item} for item in items], phases)
+            client.batch.start(job.id)
+            client.batch.wait(job.id, timeout=300)
+        return job.id
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def big_job(quick_jobs: Callable[[str, list[str]], str]) -> str:
+    return quick_jobs("Every letter of the year", [f"Letter {number}: hello" for number in range(10_000)])
+
+
+@pytest.fixture(scope="session")
+def evil_job(quick_jobs: Callable[[str, list[str]], str]) -> str:
+    evil = '<img src=x onerror="globalThis.fooled = true">'
+    return quick_jobs(evil, [evil, evil + " and so on" * 9_000])
 
 
 @pytest.fixture

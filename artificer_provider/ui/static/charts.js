@@ -31,13 +31,14 @@ const Figures = ({ title, note, figures, children }) => html`
 /**
  * Figures that grow with time.
  *
- * @param {{title: string, note: string, points: Point[], format: Format, series: Series[]}} props
+ * @param {{title: string, note: string, points: Point[], format: Format, series: Series[], least?: number}} props `least`:
+ *   what the axis ends with while every figure is zero
  */
-export function TimeChart({ title, note, points, format, series }) {
+export function TimeChart({ title, note, points, format, series, least = 1 }) {
   const told = points.filter((point) => series.some(({ of }) => of(point) !== null));
   if (told.length < 2)
     return html`<${Figures} title=${title}><p class="none">${tooFew(points, told)}</p><//>`;
-  const scale = scaleOf(told, series);
+  const scale = scaleOf(told, series, least);
   return html`
     <${Figures}
       title=${title}
@@ -51,17 +52,18 @@ export function TimeChart({ title, note, points, format, series }) {
 
 /** @param {Point[]} points @param {Point[]} told */
 function tooFew(points, told) {
-  if (points.length > 0 && told.length === 0) return `The cost is ${NOT_TOLD}.`;
+  if (points.length > 1) return `The cost is ${NOT_TOLD}.`;
   return "A line needs two looks at the job, and there has not been a second.";
 }
 
 /** @typedef {{start: number, span: number, top: number, x: (at: string) => number, y: (value: number) => number}} Scale */
 
-/** @param {Point[]} points @param {Series[]} series @returns {Scale} */
-function scaleOf(points, series) {
+/** @param {Point[]} points @param {Series[]} series @param {number} least @returns {Scale} */
+function scaleOf(points, series, least) {
   const start = Date.parse(points[0].at);
   const span = Math.max(1, Date.parse(points[points.length - 1].at) - start);
-  const top = axisEnd(Math.max(...points.flatMap((point) => series.map(({ of }) => of(point) ?? 0))));
+  const highest = Math.max(...points.flatMap((point) => series.map(({ of }) => of(point) ?? 0)));
+  const top = axisEnd(highest || least);
   return {
     start,
     span,
@@ -220,7 +222,10 @@ const rank = (state) => RANKS[state] ?? 5;
 
 /** How long an item takes in each phase. @param {{phases: Phase[]}} props */
 export function LatencyChart({ phases }) {
-  const bars = phases.map(({ name, p50_ms, p95_ms, mean_ms }) => ({
+  const timed = phases.filter(
+    ({ p50_ms, p95_ms, mean_ms }) => p50_ms !== null || p95_ms !== null || mean_ms !== null,
+  );
+  const bars = timed.map(({ name, p50_ms, p95_ms, mean_ms }) => ({
     name,
     bars: /** @type {[string, number|null][]} */ (
       p50_ms === null && p95_ms === null

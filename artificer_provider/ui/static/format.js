@@ -67,6 +67,7 @@ export function millis(ms) {
 /** @param {number|null|undefined} perSecond @returns {string|null} in the unit that has whole numbers */
 export function rate(perSecond) {
   if (!known(perSecond)) return null;
+  if (perSecond === 0) return "0/s";
   if (perSecond >= 10) return `${WHOLE.format(perSecond)}/s`;
   if (perSecond >= 1) return `${TENTHS.format(perSecond)}/s`;
   if (perSecond * MINUTE >= 1) return `${TENTHS.format(perSecond * MINUTE)}/min`;

@@ -5,7 +5,19 @@ import { ofJob, usePolled } from "./api.js";
 import { Title, useAnnounce, usePaintMark } from "./app.js";
 import { LatencyChart, StatesChart, TimeChart } from "./charts.js";
 import { Actions } from "./dialog.js";
-import { between, count, duration, isOver, millis, moment, money, percent, rate, titleOf, word } from "./format.js";
+import {
+  between,
+  count,
+  duration,
+  isOver,
+  millis,
+  moment,
+  money,
+  percent,
+  rate,
+  titleOf,
+  word,
+} from "./format.js";
 import { html } from "./html.js";
 import {
   EngineLine,
@@ -100,7 +112,7 @@ function Headline({ page }) {
   const taken = between(job.started_at, job.ended_at ?? (over ? job.updated_at : now));
   return html`
     <section aria-label="In short" class="panel headline">
-      <${Progress} ...${job} label="Progress" />
+      <${PhasesProgress} page=${page} />
       <dl>
         <${Fact}
           name="Done"
@@ -121,6 +133,30 @@ function Headline({ page }) {
         ${job.in_doubt !== null && job.in_doubt > 0 && html`<${Fact} name="In doubt" value=${count(job.in_doubt)} kind="bad" note="calls under way when the engine died" />`}
       </dl>
     </section>
+  `;
+}
+
+/** A bar for each phase, beside each other: an engine may finish one with all items before it begins the next. @param {{page: Page}} props */
+function PhasesProgress({ page: { job, phases } }) {
+  if (phases.length < 2) return html`<${Progress} ...${job} label="Progress" />`;
+  const last = phases.length - 1;
+  return html`
+    <div class="phases">
+      ${phases.map(({ name, done }, index) => {
+        const ended =
+          index === last ? { completed: job.completed, failed: job.failed } : { completed: done, failed: 0 };
+        return html`
+          <div key=${name}>
+            <${Progress}
+              ...${ended}
+              total=${job.total}
+              label=${`Progress of the phase ${name.slice(0, 60)}`}
+            />
+            <span class="text">${name.slice(0, 60)}</span>
+          </div>
+        `;
+      })}
+    </div>
   `;
 }
 
@@ -155,6 +191,7 @@ function Charts({ page }) {
         note=${note}
         points=${points}
         format=${count}
+        least=${page.job.total}
         series=${[
           { name: "Completed", kind: "done", of: completed },
           { name: "Failed", kind: "failed", of: failed },
@@ -249,7 +286,9 @@ function Failures({ page }) {
                 <tr key=${`${index} ${phase}`}>
                   <th scope="row" class="number">${count(index)}</th>
                   <td class="text"><${Figure} value=${phase && phase.slice(0, 100)} short /></td>
-                  <td>${reason === null ? html`<${Figure} value=${null} />` : html`<${LongText} text=${reason} />`}</td>
+                  <td>
+                    ${reason === null ? html`<${Figure} value=${null} />` : html`<${LongText} text=${reason} />`}
+                  </td>
                 </tr>
               `,
             )}

@@ -45,7 +45,9 @@ def test_a_vendored_archive_that_is_not_the_recorded_one_is_refused() -> None:
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
 def test_a_module_imports_files_beside_it_and_writes_no_markup(module: Path) -> None:
     text = module.read_text()
-    for name in re.findall(r"""(?:^import|^export|[};]from|^} from).*?["'](\.[^"']+)["']""", text, re.MULTILINE):
+    for name in re.findall(
+        r"""(?:^import|^export|[};]from|^} from).*?["'](\.[^"']+)["']""", text, re.MULTILINE
+    ):
         assert (module.parent / name).is_file(), f"{module.name} imports {name}"
     if module.parent == STATIC:
         assert WHAT_ASKS_ANOTHER_HOST.findall(text) == []
