@@ -1,7 +1,7 @@
 # Every target is one line over tools/bootstrap.py; ARGS="..." goes on to the tool it runs.
 
 .DEFAULT_GOAL := help
-.PHONY: demo ui engine test test-slow coverage test-chaos test-live bench check venv lock clean help
+.PHONY: demo ui engine test test-ui test-slow coverage test-chaos test-live bench check venv lock clean help
 
 SHELL := /bin/sh
 unexport PYTHONSAFEPATH PYTHONHOME
@@ -18,6 +18,7 @@ demo:   ; $(BOOTSTRAP)
 ui:     ; $(BOOTSTRAP)
 engine: ; $(BOOTSTRAP)
 test:   ; $(BOOTSTRAP)
+test-ui: ; $(BOOTSTRAP)
 test-slow: ; $(BOOTSTRAP)
 coverage: ; $(BOOTSTRAP)
 test-chaos: ; $(BOOTSTRAP)

@@ -51,10 +51,17 @@ COVERED = (
 # Side by side, but for those that start a whole Airflow: beside anything else it starves.
 TESTS = (
     COVERED,
-    ("-m", "not system and not slow", "--ignore=tests/unit/client", *SIDE_BY_SIDE),
+    ("-m", "not system and not slow and not ui", "--ignore=tests/unit/client", *SIDE_BY_SIDE),
     ("-m", "system and not slow"),
 )
-SLOW = ("-m", "slow and not system", *SIDE_BY_SIDE)
+SLOW = ("-m", "slow and not system and not ui", *SIDE_BY_SIDE)
+#: In one process: all of its tests share one Airflow and one browser.
+IN_A_BROWSER = ("tests/ui", "-m", "ui", "-s")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+NO_BROWSER = (
+    "The tests of the pages need Chromium, and there is none here: apt-get install chromium, "
+    "or set ARTIFICER_CHROMIUM to a browser of that kind."
+)
 CHAOTIC = (
     "tests/chaos",
     "tests/system/test_killed_tasks.py",
@@ -123,6 +130,15 @@ def test(arguments: list[str]) -> int:
     if arguments:
         become([str(BIN / "python"), "-m", "pytest", *arguments])
     return pytest_runs(TESTS)
+
+
+def test_ui(arguments: list[str]) -> int:
+    """Look at the pages in a real browser and a real Airflow (ARTIFICER_SCREENSHOTS=1: renew docs/images)."""
+    if not os.environ.get("ARTIFICER_CHROMIUM") and not any(map(shutil.which, BROWSERS)):
+        print(NO_BROWSER, file=sys.stderr)
+        return 2
+    require_resources(ROOT, "Airflow with two engines and a browser", DISK_TO_RUN, MEMORY_TO_RUN + 700)
+    become([str(BIN / "python"), "-m", "pytest", *IN_A_BROWSER, *arguments])
 
 
 def test_slow(arguments: list[str]) -> NoReturn:
@@ -251,6 +267,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "ui": ui,
     "engine": engine,
     "test": test,
+    "test-ui": test_ui,
     "test-slow": test_slow,
     "coverage": coverage,
     "test-chaos": test_chaos,

@@ -150,8 +150,11 @@ class LocalAirflow:
 
         failure = "did not get each of its parts ready"
         self._running().wait_for(healthy, failure, seconds=HEALTHY_SECONDS, pulse=pulse)
-        token = self._http.get("/auth/token").raise_for_status().json()["access_token"]
-        self._http.headers["Authorization"] = f"Bearer {token}"
+        self._http.headers["Authorization"] = f"Bearer {self._sign_in()}"
+
+    def _sign_in(self) -> str:
+        """Get the token of an admin, which everybody is here."""
+        return str(self._http.get("/auth/token").raise_for_status().json()["access_token"])
 
     def add_connection(self, conn_id: str, fields: Mapping[str, str]) -> None:
         """Put a connection into its database, as somebody does in the UI."""

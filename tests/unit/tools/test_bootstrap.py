@@ -299,7 +299,7 @@ def test_make_alone_helps_passes_over_a_broken_python_and_hands_args_on(project:
         return subprocess.check_output(command, cwd=project.root, env=project.environ, text=True, timeout=60)
 
     assert re.findall(r"^  ([\w-]+) ", make(), re.MULTILINE) == [
-        "demo", "ui", "engine", "test", "test-slow", "coverage", "test-chaos", "test-live", "bench", "check",
+        "demo", "ui", "engine", "test", "test-ui", "test-slow", "coverage", "test-chaos", "test-live", "bench", "check",
         "venv", "lock", "clean", "help",
     ]  # fmt: skip
     make("venv")
