@@ -68,7 +68,8 @@ def test_a_request_is_a_part_of_the_span_under_way_and_stands_in_the_engine_s_lo
     assert call.attributes is not None
     assert call.attributes["http.response.status_code"] == 200
     [line] = lines_of(engine.log, task.get_span_context().trace_id)
-    assert f"request {call.attributes['artificer.request_id']}: GET /api/batch, HTTP 200" in line
+    request_id = str(call.attributes["artificer.request_id"])
+    assert f"request {request_id}: GET /api/batch, HTTP 200" in line
 
 
 async def test_so_it_is_for_a_client_that_awaits(engine: Engine, traced: Traced) -> None:
@@ -84,9 +85,9 @@ def test_a_refusal_is_a_span_that_failed(engine: Engine, traced: Traced) -> None
     with (
         Artificer(base_url=engine.url, dialect="rest") as client,
         traced.tracer.start_as_current_span("task"),
+        pytest.raises(NotFoundError),
     ):
-        with pytest.raises(NotFoundError):
-            client.batch.get("nowhere")
+        client.batch.get("nowhere")
     [call] = traced.calls
     assert (call.status.status_code, call.status.description) == (StatusCode.ERROR, "HTTP 404")
     assert call.attributes is not None
