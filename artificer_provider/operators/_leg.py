@@ -206,7 +206,7 @@ def concluded(run: Run, landing: Landing, log: Logger) -> dict[str, Json]:
     since = run.header.since
     took = None if since is None else time.time() - since
     log.info("%s", told(manifest, failures, place, took))
-    if run.header.outcome is None:  # else it had ended before, and is landed again
+    if took is not None:  # else it had ended before, and is only landed again
         _tell_metrics(run.key, manifest, took)
     run.end(manifest)
     if manifest.outcome != Outcome.SUCCEEDED:

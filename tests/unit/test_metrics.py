@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-import socket
-from collections import defaultdict
-from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from airflow.providers.common.compat.sdk import Stats as OfTheWorker
-from statsd import StatsClient
+from support.statsd import Listener, listening
 
 from artificer_provider.metrics import Metric, Stats, tell_failed_look, tell_look, tell_run
 from artificer_provider.triggers._airflow import Stats as OfTheTriggerer
@@ -22,41 +19,14 @@ if TYPE_CHECKING:
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
-class Listener:
-    """A StatsD server, as far as one datagram after the other is read."""
-
-    def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
-        self._socket.settimeout(5)
-        self.port: int = self._socket.getsockname()[1]
-
-    def close(self) -> None:
-        self._socket.close()
-
-    def heard(self, count: int) -> dict[str, list[str]]:
-        """Give the values of the next datagrams by their names."""
-        values: dict[str, list[str]] = defaultdict(list)
-        for _ in range(count):
-            name, _, value = self._socket.recv(1024).decode().partition(":")
-            values[name].append(value)
-        return dict(values)
-
-
 @pytest.fixture(params=[OfTheWorker, OfTheTriggerer], ids=["worker", "triggerer"])
 def stats(request: pytest.FixtureRequest) -> type[Stats]:
     return cast("type[Stats]", request.param)
 
 
 @pytest.fixture
-def listener(stats: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
-    with (
-        closing(Listener()) as listener,
-        closing(StatsClient("127.0.0.1", listener.port, prefix="airflow")) as client,
-    ):
-        module = __import__(stats.__module__, fromlist=["stats"])
-        logger = __import__(module.__name__.rpartition(".")[0] + ".statsd_logger", fromlist=["logger"])
-        monkeypatch.setattr(module, "_backend", logger.SafeStatsdLogger(client))
+def listener(stats: type[Stats], monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
+    with listening(stats, monkeypatch) as listener:
         yield listener
 
 
