@@ -40,7 +40,8 @@ def read_jobs(value: object) -> TaskJobs | None:
             more = others.get("more")
             known = [job_id for job_id in job_ids if isinstance(job_id, str)]
             return TaskJobs(connection_id, known, more if isinstance(more, int) else 0)
-    return None
+        case _:
+            return None
 
 
 Owners = dict[str, list["RunKey"]]
