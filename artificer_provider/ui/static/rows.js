@@ -42,7 +42,6 @@ export function RowsSection({ door, job }) {
       ${(data ? busy && data.rows.length === 0 : !error) && html`<${Waiting} />`}
       ${data && data.rows.length > 0 && html`<${RowsTable} rows=${data.rows} />`}
       ${data && data.rows.length === 0 && !busy && html`<p class="none">${none(status, over)}</p>`}
-      ${data.rows} />` : html`<p class="none">${none(status, over)}</p>`)}
       ${
         data &&
         html`<${Pager}
