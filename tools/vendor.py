@@ -1,4 +1,4 @@
-"""Fetch the published JavaScript files that the pages in the Airflow UI stand on: `python tools/vendor.py`."""
+"""Fetch the published JavaScript files that the pages in the Airflow UI stand on."""
 
 from __future__ import annotations
 

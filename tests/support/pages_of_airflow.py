@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
     from support.airflow_of_users import AirflowOfUsers
 
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 NO_BROWSER = (
     "These tests look at the pages in Chromium, and there is none here: apt-get install chromium, "
     "or set ARTIFICER_CHROMIUM to a browser of that kind."
 )
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
-#: A browser and an Airflow on two busy cores.
+#: Milliseconds, for a browser and an Airflow on two busy cores.
 PATIENCE = 60_000.0
+expect.set_options(timeout=PATIENCE)
 
 
 def browser_path() -> str:
     """Find the browser."""
     named = os.environ.get("ARTIFICER_CHROMIUM")
-    found = named or next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-    )
+    found = named or next(filter(None, map(shutil.which, BROWSERS)), None)
     assert found, NO_BROWSER
     return found
 
@@ -46,7 +46,6 @@ class Visit:
         self, browser: Browser, airflow: AirflowOfUsers, user: str, *, theme: str, width: int
     ) -> None:
         self._airflow = airflow
-        self._theme = theme
         self._context = browser.new_context(viewport={"width": width, "height": 900}, timezone_id="UTC")
         self._context.set_default_timeout(PATIENCE)
         self._context.add_cookies([{"name": "_token", "value": airflow.token(user), "url": airflow.address}])
@@ -67,7 +66,7 @@ class Visit:
     def open_jobs(self, query: str = "") -> None:
         """Open the page that the menu opens."""
         self.open(f"plugin/artificer{query}")
-        expect(self.ours.get_by_role("heading", level=1)).to_be_attached(timeout=PATIENCE)
+        expect(self.ours.get_by_role("heading", level=1)).to_be_attached()
 
     def open_task(self, dag_id: str, run_id: str, task_id: str) -> None:
         """Open our tab of a task."""
@@ -97,7 +96,7 @@ class Visit:
         ]
 
     def milliseconds(self, mark: str) -> float:
-        """Wait for a mark that our page leaves when it has painted, and say when that was since it was opened."""
+        """Wait for a mark that our page leaves, and say when that was since the page was opened."""
         name = f"artificer:{mark}"
         self.page.wait_for_function("name => performance.getEntriesByName(name).length > 0", arg=name)
         return float(self.page.evaluate("name => performance.getEntriesByName(name)[0].startTime", name))

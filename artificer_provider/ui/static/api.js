@@ -105,8 +105,9 @@ function sentence(response, body) {
 /**
  * @template T
  * @typedef {object} Polled
- * @property {T|null} data the last good answer
+ * @property {T|null} data the last good answer; while another path is asked for the first time, that of the one before
  * @property {ApiError|null} error why there is no newer one
+ * @property {boolean} busy whether `path` has had no answer yet
  * @property {() => void} refresh ask now
  */
 
@@ -143,8 +144,9 @@ export function usePolled(path, wait) {
   }, [path]);
   const fresh = answer.path === path;
   return {
-    data: fresh ? answer.data : null,
+    data: answer.data,
     error: fresh ? answer.error : null,
+    busy: !fresh,
     refresh: () => ask.current(),
   };
 }

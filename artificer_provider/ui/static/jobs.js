@@ -98,7 +98,7 @@ function Jobs({ connection }) {
   const status = route.get("status");
   const offset = whole(route.get("offset"));
   const path = withQuery(`${ofConnection(connection)}/jobs`, { limit: LIMIT, offset, status });
-  const { data, error, refresh } = usePolled(path, listWait);
+  const { data, error, busy, refresh } = usePolled(path, listWait);
   usePaintMark("list", data !== null);
   const choose = (/** @type {string} */ value) => route.go({ status: value, offset: null });
   return html`
@@ -112,8 +112,9 @@ function Jobs({ connection }) {
       ${data && html`<${EngineLine} engine=${data.engine} />`}
     </div>
     ${error && html`<${Problem} error=${error} retry=${refresh} stale=${data !== null} />`}
-    ${!data && !error && html`<${Waiting} />`}
-    ${data && (data.jobs.length > 0 ? html`<${Listed} list=${data} />` : html`<${NoJobs} status=${status} />`)}
+    ${(data ? busy && data.jobs.length === 0 : !error) && html`<${Waiting} />`}
+    ${data && data.jobs.length > 0 && html`<div aria-busy=${busy}><${Listed} list=${data} /></div>`}
+    ${data && data.jobs.length === 0 && !busy && html`<${NoJobs} status=${status} />`}
   `;
 }
 

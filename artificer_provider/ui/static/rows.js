@@ -20,11 +20,11 @@ export function RowsSection({ door, job }) {
   const offset = whole(route.get("rows_offset"));
   const over = isOver(job.status);
   const path = withQuery(`${ofJob(door, job.id)}/rows`, { offset, limit: LIMIT, status });
-  const { data, error, refresh } = usePolled(path, () => (over ? null : EVERY));
+  const { data, error, busy, refresh } = usePolled(path, () => (over ? null : EVERY));
   const title = useShown(route.get("show") === "rows");
   const choose = (/** @type {string} */ value) => route.go({ rows: value, rows_offset: null });
   return html`
-    <section class="panel">
+    <section class="panel" aria-busy=${busy}>
       <div class="bar">
         <h3 id="rows" ref=${title} tabindex="-1">Rows</h3>
         <${Choice}
@@ -39,8 +39,9 @@ export function RowsSection({ door, job }) {
         />
       </div>
       ${error && html`<${Problem} error=${error} retry=${refresh} stale=${data !== null} />`}
-      ${!data && !error && html`<${Waiting} />`}
-      ${data && (data.rows.length ? html`<${RowsTable} rows=${data.rows} />` : html`<p class="none">${none(status, over)}</p>`)}
+      ${(data ? busy && data.rows.length === 0 : !error) && html`<${Waiting} />`}
+      ${data && data.rows.length > 0 && html`<${RowsTable} rows=${data.rows} />`}
+      ${data && data.rows.length === 0 && !busy && html`<p class="none">${none(status, over)}</p>`}
       ${
         data &&
         html`<${Pager}
