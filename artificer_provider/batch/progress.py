@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ class Standing(NamedTuple):
         """Take it from a look at the job."""
         return cls(
             job.status,
-            job.current_phase,
+            # Many jobs are in the same few phases.
+            job.current_phase and sys.intern(job.current_phase),
             job.completed_items,
             job.failed_items,
             job.total_items,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import sys
 import time
 from contextlib import closing, suppress
 from contextvars import Context
@@ -56,36 +57,12 @@ log = logging.getLogger(__name__)
 _POLLERS: dict[tuple[asyncio.AbstractEventLoop, str], Poller] = {}
 
 
-class Watching:
+def poller_of(conn_id: str) -> Poller:
     """
-    Watches jobs together with all others that are watched on a connection by this event loop.
-
-    A class: a generator would keep thrice as much for each trigger.
+    Give what watches jobs on a connection for all of this event loop.
 
     :param conn_id: the connection, looked up once for all of them.
     """
-
-    __slots__ = ("_poller", "_watcher")
-
-    def __init__(self, conn_id: str, job_ids: Sequence[str], terms: Terms) -> None:
-        self._poller = _poller_of(conn_id)
-        self._watcher = self._poller.join(job_ids, terms)
-
-    async def __aenter__(self) -> Watcher:
-        """Give what is told of the jobs."""
-        return self._watcher
-
-    async def __aexit__(self, *_: object) -> None:
-        """Leave; the last that does ends the poller."""
-        poller = self._poller
-        poller.leave(self._watcher)
-        if poller.is_idle:
-            for key in [key for key, one in _POLLERS.items() if one is poller]:
-                del _POLLERS[key]
-            await poller.close()
-
-
-def _poller_of(conn_id: str) -> Poller:
     loop = asyncio.get_running_loop()
     poller = _POLLERS.get((loop, conn_id))
     if poller is None:
@@ -120,15 +97,10 @@ class Poller:
         # In a context of its own: what is logged here belongs to none of the tasks.
         self._task = asyncio.get_running_loop().create_task(self._run(), context=Context())
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether nobody watches."""
-        return not self._members
-
     def join(self, job_ids: Sequence[str], terms: Terms) -> Watcher:
         """Begin to look for jobs, and wake nobody before Airflow can know that the task is deferred."""
         now = time.time()
-        watcher = Watcher(job_ids, terms, self._outage, now + watch.FIRST_LOOK)
+        watcher = Watcher([*map(sys.intern, job_ids)], terms, self._outage, now + watch.FIRST_LOOK)
         self._members[watcher] = None
         self._poll = min(self._poll, terms.poll_interval)
         self._outage.first_pause = min(FIRST_PAUSE, self._poll)
@@ -141,7 +113,18 @@ class Poller:
         self._consider(watcher, now)
         return watcher
 
-    def leave(self, watcher: Watcher) -> None:
+    async def leave(self, watcher: Watcher) -> None:
+        """Look for its jobs no longer; the last that leaves ends the poller."""
+        self._forget(watcher)
+        if self._members:
+            return
+        for key in [key for key, one in _POLLERS.items() if one is self]:
+            del _POLLERS[key]
+        self._alarms.close()
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+    def _forget(self, watcher: Watcher) -> None:
         """Look for its jobs no longer, unless others watch them too."""
         if watcher not in self._members:
             return
@@ -152,12 +135,6 @@ class Poller:
             if not self._watchers[job_id]:
                 del self._watchers[job_id]
                 self._sight.forget(job_id)
-
-    async def close(self) -> None:
-        """End, and close the connection."""
-        self._alarms.close()
-        self._task.cancel()
-        await asyncio.wait([self._task])
 
     async def _run(self) -> None:
         try:
@@ -243,8 +220,10 @@ class Poller:
                 if isinstance(page, StatusError):
                     raise page
                 self._tell(page.jobs)
-                # Of the rest of them there would be a thousand times more to keep.
-                found.append(PageRead([job.id for job in page.jobs], page.total, page.next_cursor))
+                # Of the rest of them there would be a thousand times more to keep; and where a job was seen
+                # last is kept under the id that is there already.
+                ids = [sys.intern(job.id) for job in page.jobs]
+                found.append(PageRead(ids, page.total, page.next_cursor))
                 await asyncio.sleep(0)
         return found
 
@@ -294,7 +273,7 @@ class Poller:
             return
         wake = watcher.fleet.verdict(now, self._looked_at)
         if wake is not None:
-            self.leave(watcher)
+            self._forget(watcher)
             watcher.end(wake)
             return
         for line in watcher.fleet.warnings(self._looked_at):
