@@ -28,25 +28,20 @@ class Metric(StrEnum):
 class Stats(Protocol):
     """Airflow's metrics; in a worker and in a triggerer they are two different modules."""
 
-    @classmethod
-    def incr(cls, stat: str, count: int = 1, *, tags: dict[str, Any] | None = None) -> None:
+    def incr(self, stat: str, count: int = 1, *, tags: dict[str, Any] | None = None) -> None:
         """Count something."""
         ...
 
-    @classmethod
-    def gauge(cls, stat: str, value: float, *, tags: dict[str, Any] | None = None) -> None:
+    def gauge(self, stat: str, value: float, *, tags: dict[str, Any] | None = None) -> None:
         """Say how much there is of something."""
         ...
 
-    @classmethod
-    def timing(cls, stat: str, dt: float | timedelta, *, tags: dict[str, Any] | None = None) -> None:
+    def timing(self, stat: str, dt: float | timedelta, *, tags: dict[str, Any] | None = None) -> None:
         """Say how many milliseconds something took."""
         ...
 
 
-def tell_look(
-    stats: type[Stats], conn_id: str, *, watched: int, requests: int, took: float, lag: float
-) -> None:
+def tell_look(stats: Stats, conn_id: str, *, watched: int, requests: int, took: float, lag: float) -> None:
     """
     Tell of one look at the jobs of a connection.
 
@@ -62,13 +57,13 @@ def tell_look(
     stats.timing(Metric.POLL_LAG, lag * 1000, tags=tags)
 
 
-def tell_failed_look(stats: type[Stats], conn_id: str) -> None:
+def tell_failed_look(stats: Stats, conn_id: str) -> None:
     """Tell of a look that no answer came to, or a refusal."""
     stats.incr(Metric.POLL_FAILURES, tags={"conn_id": conn_id})
 
 
 def tell_run(
-    stats: type[Stats],
+    stats: Stats,
     task: Mapping[str, str],
     *,
     outcome: str,

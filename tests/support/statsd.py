@@ -48,7 +48,7 @@ class Listener:
 
 
 @contextmanager
-def listening(stats: type[Stats], monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
+def listening(stats: Stats, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
     """Have Airflow's metrics sent to a server of ours, by Airflow's own logger of them."""
     module = import_module(stats.__module__)
     logger = import_module(f"{stats.__module__.rpartition('.')[0]}.statsd_logger")

@@ -20,17 +20,17 @@ OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
 @pytest.fixture(params=[OfTheWorker, OfTheTriggerer], ids=["worker", "triggerer"])
-def stats(request: pytest.FixtureRequest) -> type[Stats]:
-    return cast("type[Stats]", request.param)
+def stats(request: pytest.FixtureRequest) -> Stats:
+    return cast("Stats", request.param)
 
 
 @pytest.fixture
-def listener(stats: type[Stats], monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
+def listener(stats: Stats, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
     with listening(stats, monkeypatch) as listener:
         yield listener
 
 
-def test_a_look_tells_how_many_jobs_requests_and_milliseconds(stats: type[Stats], listener: Listener) -> None:
+def test_a_look_tells_how_many_jobs_requests_and_milliseconds(stats: Stats, listener: Listener) -> None:
     tell_look(stats, "engine", watched=1000, requests=3, took=0.25, lag=0.002)
     assert listener.heard(4) == {
         "airflow.artificer.jobs.watched": ["1000|g"],
@@ -42,7 +42,7 @@ def test_a_look_tells_how_many_jobs_requests_and_milliseconds(stats: type[Stats]
     assert listener.heard(1) == {"airflow.artificer.poll.failures": ["1|c"]}
 
 
-def test_a_run_tells_what_is_known_of_it_and_nothing_else(stats: type[Stats], listener: Listener) -> None:
+def test_a_run_tells_what_is_known_of_it_and_nothing_else(stats: Stats, listener: Listener) -> None:
     task = {"dag_id": "d", "task_id": "t"}
     counts = {"succeeded": 9, "failed": 1, "apology": 0}
     tell_run(stats, task, outcome="failed", counts=counts, cost=None, tokens=None, took=None)

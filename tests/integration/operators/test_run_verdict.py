@@ -75,7 +75,7 @@ def test_a_verdict_is_repeated_for_nothing_by_a_retry_and_paid_for_again_when_cl
 def test_metrics_are_told_of_an_end_once_and_of_rows_that_are_landed_again_no_more(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with listening(cast("type[StatsOfOurs]", Stats), monkeypatch) as listener:
+    with listening(cast("StatsOfOurs", Stats), monkeypatch) as listener:
         run.execute(BEFORE)
         run.execute(CLEARED)  # succeeded before: the same rows for nothing
         Stats.incr("done")

@@ -165,6 +165,21 @@ def test_answers_may_stand_apart(server: ScriptedServer, deployed: Artificer) ->
     assert [one.id for one in found if isinstance(one, BatchJob)] == ["j1", "j2"]
 
 
+def test_what_looks_like_the_end_of_an_answer_may_stand_inside_of_one(
+    server: ScriptedServer, deployed: Artificer
+) -> None:
+    odd = standing("RUNNING", "j1", error='},{"result":{', parts=[{"a": 1}, {"result": {}}, {"error": {}}])
+    server.will_answer(several(odd, GONE, odd, status=207))
+    assert kinds(deployed.batch.get_many(["j1", "j2", "j3"])) == [BatchJob, NotFoundError, BatchJob]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_list_of_another_length_is_none(server: ScriptedServer, trpc: Artificer, count: int) -> None:
+    server.will_answer(several(*[standing("RUNNING")] * count))
+    with pytest.raises(ReplyError, match="no list of 2 tRPC answers"):
+        trpc.batch.get_many(["j1", "j2"])
+
+
 def test_nothing_is_asked_for_nothing(server: ScriptedServer, either: Artificer) -> None:
     assert either.batch.get_many([]) == []
     assert server.asked == []
