@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
     from airflow.triggers.shared_stream import AdvanceItem, SharedStreamProducer
 
-    from artificer_provider.metrics import Stats
+    from artificer_provider import metrics
+
+    Stats: metrics.Stats
 else:
     try:
         from airflow.observability.stats import Stats
