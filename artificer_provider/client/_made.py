@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar
 
 from artificer_provider.client._line import Line
 from artificer_provider.client._pace import Budget
-from artificer_provider.client._settings import Options, Seconds, address, engine_url, worker_address
+from artificer_provider.client._settings import (
+    Options,
+    Seconds,
+    Secret,
+    address,
+    engine_url,
+    worker_address,
+)
 from artificer_provider.client._transport import AsyncPools, Call, Pools
 from artificer_provider.client._worker import Worker
 from artificer_provider.client.dialects.trpc import TrpcDialect
@@ -53,6 +60,7 @@ class Made(Generic[H, AnyPools]):
         limiter: Limiter | None = None,
         http_client: H | None = None,
     ) -> None:
+        api_key = Secret.of(api_key)  # before anything can go wrong here, and this be listed
         self._options = Options().but(timeout, retries, deadline)
         where = address(engine_url(base_url, typescript_api_url), api_key, dialect)
         worker = worker_address(python_worker_url, where)
