@@ -45,10 +45,10 @@ WHY = {
 }
 HEAD = """# Dependencies
 
-Made by `python tools/dependencies.py` of what is installed; a test holds it against `pyproject.toml` and refuses
-licences of the GPL's and AGPL's kind. What these need themselves is pinned with hashes in `requirements.lock`.
-`pip-audit -r requirements.lock --no-deps --disable-pip` asks for known advisories; it needs to reach a service that
-has them, which the machines that test this cannot: a package that it skips was not audited.
+Made by `python tools/dependencies.py` of what is installed; a test holds it against `pyproject.toml` and
+refuses licences of the GPL's and AGPL's kind. What these need themselves is pinned with hashes in
+`requirements.lock`. `pip-audit -r requirements.lock --no-deps --disable-pip` asks for known advisories; it
+has to reach a service that knows them, and a package that it skips was not audited.
 
 | package | wanted by | licence | for |
 |---|---|---|---|

@@ -31,7 +31,7 @@ def drawn(error: BaseException) -> Iterator[tuple[str, str]]:
     yield "pytest -l", str(pytest.ExceptionInfo.from_exception(error).getrepr(showlocals=True, style="long"))
     page = Console(file=io.StringIO(), width=500)
     shown = Traceback.from_exception(
-        type(error), error, error.__traceback__, show_locals=True, locals_max_string=None
+        type(error), error, error.__traceback__, show_locals=True, locals_max_string=10_000
     )
     page.print(shown)
     assert isinstance(page.file, io.StringIO)
