@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from artificer_provider.connection_form import BEHAVIOUR, FIELDS
+
 _NAME = "Artificer"
 
 
@@ -59,18 +61,8 @@ def get_provider_info() -> dict[str, object]:
                 "connection-type": "artificer",
                 "hook-class-name": "artificer_provider.hooks.artificer.ArtificerHook",
                 "hook-name": _NAME,
-                "ui-field-behaviour": {
-                    "hidden-fields": ["login", "port", "schema", "extra"],
-                    "relabeling": {"host": "Base URL", "password": "API key"},
-                    "placeholders": {"host": "https://engine.example.com", "password": "sk_…"},
-                },
-                "conn-fields": {
-                    "timeout": {
-                        "label": "Timeout (seconds)",
-                        "description": "How long the engine may stay silent before a call counts as failed.",
-                        "schema": {"type": ["number", "null"], "minimum": 1, "default": 30},
-                    },
-                },
+                "ui-field-behaviour": BEHAVIOUR,
+                "conn-fields": FIELDS,
             },
         ],
         "config": {

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     import httpx
 
     from artificer_provider.client._line import Line
+    from artificer_provider.client._tls import Trust
     from artificer_provider.client._transport import Call
     from artificer_provider.client.dialects.wire import Dialect
     from artificer_provider.client.errors import StatusError
@@ -61,16 +62,21 @@ class Artificer(Made["httpx.Client", Pools], Resources[Client], Client):
         have reached it and got no answer goes nowhere else. The key goes along at the engine's origin only.
     :param dialect: ``rest``, ``trpc``, or ``auto``, which asks the engine once.
     :param timeout: seconds without a byte, and to connect, after which a try counts as failed; default 30.
+    :param connect_timeout: seconds to connect, where that is less.
     :param retries: how often a call that failed in passing is sent again; default 2.
     :param deadline: seconds for a whole call with all its retries and pauses; no limit unless given.
     :param rate_budget: calls a minute at most; default 80 % of the engine's limit, where that is known.
     :param limiter: says itself when the next call may go out, in place of ``rate_budget``.
+    :param verify: whether the engine's certificate is checked; without that, whoever is between can read the
+        key.
+    :param ca: authorities to trust beside the usual ones: the path of a bundle, or PEM. It is read with the
+        first call.
     :param http_client: an ``httpx.Client`` of your own (proxy, TLS, pool); it is not closed here.
     :raises ConfigurationError: when a value cannot be used. Making a client sends nothing.
     """
 
-    def _new_pools(self, given: httpx.Client | None) -> Pools:
-        return Pools(given)
+    def _new_pools(self, given: httpx.Client | None, trust: Trust) -> Pools:
+        return Pools(given, trust)
 
     def health(self) -> Health:
         """Ask the engine how it is. Needs no key."""
@@ -211,8 +217,8 @@ class AsyncArtificer(Made["httpx.AsyncClient", AsyncPools], Resources[AsyncClien
     under way at once; more wait for their turn.
     """
 
-    def _new_pools(self, given: httpx.AsyncClient | None) -> AsyncPools:
-        return AsyncPools(given)
+    def _new_pools(self, given: httpx.AsyncClient | None, trust: Trust) -> AsyncPools:
+        return AsyncPools(given, trust)
 
     async def health(self) -> Health:
         """Ask the engine how it is. Needs no key."""

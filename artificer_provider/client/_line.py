@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from artificer_provider.client._pace import Budget, Limiter, NoLimit, limiter_of
+from artificer_provider.client._pace import Budget, Limiter, NoLimit, calls_left, limiter_of
 from artificer_provider.client.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -54,12 +54,20 @@ class Line:
         self.connect_within = connect_within
         #: Seconds that a connection may idle.
         self.keep_alive = KEEP_ALIVE
+        #: How many calls the engine said were left; None where it never did.
+        self.calls_left: int | None = None
         self._budget = rate_budget
         self._given = limiter
         self._dialect: Dialect | None = None
         self.limiter: Limiter = limiter or (NoLimit() if rate_budget is None else Budget(rate_budget))
         if where.dialect is not None:
             self.dialect = where.dialect
+
+    def heard(self, headers: Mapping[str, str]) -> None:
+        """Learn from a reply. Header names are in lower case."""
+        self.limiter.heard(headers)
+        self.keep_alive = kept_for(headers, self.keep_alive)
+        self.calls_left = calls_left(headers, self.calls_left)
 
     @property
     def dialect(self) -> Dialect | None:

@@ -15,13 +15,16 @@ from artificer_provider.client._settings import (
     Secret,
     address,
     engine_url,
+    positive,
     worker_address,
 )
+from artificer_provider.client._tls import Trust, trust
 from artificer_provider.client._transport import AsyncPools, Call, Pools
 from artificer_provider.client._worker import Worker
 from artificer_provider.client.dialects.trpc import TrpcDialect
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
 
     from artificer_provider.client._core import Request
@@ -54,22 +57,28 @@ class Made(Generic[H, AnyPools]):
         python_worker_url: str | None = None,
         dialect: str = "auto",
         timeout: Seconds | None = None,
+        connect_timeout: Seconds | None = None,
         retries: int | None = None,
         deadline: Seconds | None = None,
         rate_budget: int | None = None,
         limiter: Limiter | None = None,
+        verify: bool = True,
+        ca: str | os.PathLike[str] | None = None,
         http_client: H | None = None,
     ) -> None:
         api_key = Secret.of(api_key)  # before anything can go wrong here, and this be listed
         self._options = Options().but(timeout, retries, deadline)
         where = address(engine_url(base_url, typescript_api_url), api_key, dialect)
         worker = worker_address(python_worker_url, where)
-        self._line = Line(where, rate_budget, limiter)
+        connect = float("inf") if connect_timeout is None else positive("connect_timeout", connect_timeout)
+        self._line = Line(where, rate_budget, limiter, connect_within=connect)
         self._worker = None if worker is None else Worker(worker)
-        self._pools: AnyPools = self._new_pools(http_client)
+        self._pools: AnyPools = self._new_pools(
+            http_client, trust(ca, verify=verify, has_own_client=http_client is not None)
+        )
 
     @abstractmethod
-    def _new_pools(self, given: H | None) -> AnyPools: ...
+    def _new_pools(self, given: H | None, trust: Trust) -> AnyPools: ...
 
     def with_options(
         self, *, timeout: Seconds | None = None, retries: int | None = None, deadline: Seconds | None = None
@@ -107,6 +116,15 @@ class Made(Generic[H, AnyPools]):
         """How many calls this client sends in a minute at most; None where nothing bounds that."""
         limiter = self._line.limiter
         return limiter.calls_a_minute if isinstance(limiter, Budget) else None
+
+    @property
+    def calls_left(self) -> int | None:
+        """
+        How many calls the engine said were left of this minute when it last answered.
+
+        None where it never said, or counts none.
+        """
+        return self._line.calls_left
 
     @property
     def worker(self) -> Worker | None:

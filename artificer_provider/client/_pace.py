@@ -43,6 +43,19 @@ class NoLimit:
         """Learn nothing."""
 
 
+def calls_left(headers: Mapping[str, str], known: int | None) -> int | None:
+    """
+    Read how many calls an engine says are left (WIRE §3); None while it counts none.
+
+    :param headers: of a reply, their names in lower case.
+    :param known: what it was so far, for a reply that does not say.
+    """
+    said = headers.get("x-ratelimit-remaining", "")
+    if not said.isdecimal():
+        return known
+    return int(said) if int(said) < UNCOUNTED else None
+
+
 def limiter_of(dialect: Dialect) -> Limiter:
     """Choose what paces the calls to an engine of which no more is known than its dialect."""
     if dialect.calls_a_minute is None:

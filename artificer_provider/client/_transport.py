@@ -13,8 +13,8 @@ import httpx
 
 from artificer_provider.client._core import Repeat
 from artificer_provider.client._deadline import hung_up_after
-from artificer_provider.client._line import kept_for
 from artificer_provider.client._retry import over
+from artificer_provider.client._tls import trusting
 from artificer_provider.client.dialects.wire import Body, WireReply
 from artificer_provider.client.errors import (
     ArtificerConnectionError,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from artificer_provider.client._line import Line
     from artificer_provider.client._retry import Patience
     from artificer_provider.client._settings import Options
+    from artificer_provider.client._tls import Trust
     from artificer_provider.client.dialects.wire import WireRequest
 
 log = logging.getLogger("artificer_provider.client")
@@ -137,9 +138,7 @@ class Call:
         """
         took = (time.monotonic() - begun) * 1000
         log.debug("%s: HTTP %d after %.0f ms", self.request.doing, response.status_code, took)
-        headers = _headers(response)
-        self.line.limiter.heard(headers)
-        self.line.keep_alive = kept_for(headers, self.line.keep_alive)
+        self.line.heard(_headers(response))
         # What other codings unpack to has no bound that is known before it is unpacked.
         if response.headers.get("content-encoding", "identity").lower() not in ("identity", "gzip"):
             raise self._not_a_reply("is encoded in a way that was not asked for")
@@ -189,7 +188,8 @@ def _limits(idle: float) -> httpx.Limits:
 class Pools:
     """The connections of a client, opened when first used: a TLS context takes longer than all the rest."""
 
-    def __init__(self, given: httpx.Client | None) -> None:
+    def __init__(self, given: httpx.Client | None, trust: Trust) -> None:
+        self._trust = trust
         self.lock = threading.RLock()
         self._given = given
         #: By how long a connection may idle. One that an engine wants shorter has another pool from then on.
@@ -254,13 +254,14 @@ class Pools:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        return httpx.create_ssl_context()
+        return trusting(httpx.create_ssl_context(verify=self._trust.verify), self._trust)
 
 
 class AsyncPools:
     """The same for an event loop, which making a TLS context must not hold up."""
 
-    def __init__(self, given: httpx.AsyncClient | None) -> None:
+    def __init__(self, given: httpx.AsyncClient | None, trust: Trust) -> None:
+        self._trust = trust
         self._given = given
         self._made: dict[float, httpx.AsyncClient] = {}
 
@@ -339,7 +340,7 @@ class AsyncPools:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        return httpx.create_ssl_context()
+        return trusting(httpx.create_ssl_context(verify=self._trust.verify), self._trust)
 
 
 def line_reader() -> LineReader:

@@ -181,6 +181,7 @@ class StatusError(ArtificerError):
     :param request_id: what to look for in the engine's log.
     :param retry_after: seconds to wait, where the engine said so.
     :param body: the reply as it came, cut after 2,000 characters.
+    :param location: where a redirect points, without its query. It is not followed: the key is for no other.
     """
 
     def __init__(
@@ -193,8 +194,10 @@ class StatusError(ArtificerError):
         request_id: str | None = None,
         retry_after: float | None = None,
         body: str = "",
+        location: str | None = None,
         job_id: str | None = None,
     ) -> None:
+        self.location = location
         self.status_code = status_code
         self.code = code
         self.reason = reason

@@ -6,107 +6,24 @@ A DAG that is parsed imports this, so it loads nothing of the client before a ta
 
 from __future__ import annotations
 
-import ipaddress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseHook
 
-if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Connection
+from artificer_provider.hooks.settings import Settings
 
+if TYPE_CHECKING:
     from artificer_provider.client import Artificer, AsyncArtificer
 
-DEFAULT_TIMEOUT = 30.0
-#: How an engine is spoken to; the first is what a connection that does not say gets.
-DIALECTS = ("auto", "rest", "trpc")
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a connection says, ready for a client. Its ``repr`` shows no key."""
-
-    base_url: str
-    api_key: str | None
-    timeout: float
-    dialect: str
-
-    @classmethod
-    def of(cls, connection: Connection) -> Self:
-        """
-        Read a connection.
-
-        :raises ConfigurationError: naming the field of the connection.
-        """
-        from artificer_provider.client.errors import ConfigurationError
-
-        timeout = connection.extra_dejson.get("timeout") or DEFAULT_TIMEOUT
-        if not isinstance(timeout, int | float) or timeout <= 0:
-            raise ConfigurationError(
-                f"Connection {connection.conn_id!r}: the timeout is {timeout!r}; it must be seconds, over 0."
-            )
-        dialect = connection.extra_dejson.get("dialect") or DIALECTS[0]
-        if dialect not in DIALECTS:
-            raise ConfigurationError(
-                f"Connection {connection.conn_id!r}: the dialect is {dialect!r}; it must be one of "
-                f"{', '.join(DIALECTS)}."
-            )
-        url = base_url(connection.conn_id, connection.host, connection.schema, connection.port)
-        return cls(url, connection.password or None, float(timeout), dialect)
-
-    def client(self) -> Artificer:
-        """Make a client. Close it, or use it in a ``with`` block."""
-        from artificer_provider.client import Artificer
-
-        return Artificer(self.api_key, self.base_url, timeout=self.timeout, dialect=self.dialect)
-
-    def async_client(self) -> AsyncArtificer:
-        """Make a client for ``await``."""
-        from artificer_provider.client import AsyncArtificer
-
-        return AsyncArtificer(self.api_key, self.base_url, timeout=self.timeout, dialect=self.dialect)
-
-    def __repr__(self) -> str:
-        key = "set" if self.api_key else "none"
-        return (
-            f"Settings(base_url={self.base_url!r}, api_key={key}, timeout={self.timeout:g}, "
-            f"dialect={self.dialect!r})"
-        )
-
-
-def base_url(conn_id: str, host: str | None, schema: str | None, port: int | None) -> str:
-    """
-    Make the base URL out of a connection's fields.
-
-    A host that is a URL stands as it is. A bare host is asked over TLS, unless it is this machine or the
-    schema says ``http``.
-
-    :raises ConfigurationError: where there is no host.
-    """
-    from artificer_provider.client.errors import ConfigurationError
-
-    if not host:
-        raise ConfigurationError(
-            f"Connection {conn_id!r} has no base URL: put one like https://host in its host."
-        )
-    if "://" in host:
-        return host
-    scheme = schema or ("http" if _is_loopback(host) else "https")
-    return f"{scheme}://{host}" + (f":{port}" if port else "")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+__all__ = ["ArtificerHook", "Settings"]
 
 
 class ArtificerHook(BaseHook):
     """
     Talks to an Artificer engine.
 
-    :param artificer_conn_id: the connection: its host is the engine's base URL, its password the API key.
+    :param artificer_conn_id: the connection: its host is the engine's base URL, its password the API key, and
+        its extra holds the rest (:class:`~artificer_provider.hooks.settings.Settings`).
     """
 
     conn_name_attr = "artificer_conn_id"
@@ -145,16 +62,27 @@ class ArtificerHook(BaseHook):
         return Settings.of(await get_async_connection(self.artificer_conn_id)).async_client()
 
     def test_connection(self) -> tuple[bool, str]:
-        """Ask the engine how it is, and whether it knows the key. For the button of the connection form."""
-        from artificer_provider.client.errors import ArtificerError, AuthenticationError
+        """Try the connection, and say what was found, or what is wrong. For the button of the form."""
+        from artificer_provider.client.errors import ConfigurationError
+        from artificer_provider.hooks.trying import tried
 
         try:
-            with self.get_conn() as client:
-                health = client.health()
-                client.batch.list(limit=1)
-        except AuthenticationError as error:
-            return False, f"The engine is there, but does not take the API key. {error.message}"
-        except ArtificerError as error:
+            return tried(self.settings())
+        except ConfigurationError as error:
             return False, error.message
-        version = f", version {health.version}" if health.version else ""
-        return True, f"The engine answers: {health.status}{version}."
+
+    # Airflow 3.1 asks these; later ones read the provider's metadata, of which both are made.
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Give the form's own fields."""
+        from artificer_provider.hooks.form import widgets
+
+        return widgets()
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Say what becomes of Airflow's fields in the form."""
+        from artificer_provider.hooks.form import behaviour
+
+        return behaviour()

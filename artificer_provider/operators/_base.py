@@ -61,12 +61,17 @@ class ArtificerOperator(BaseOperator):
 
         return permanent_under(getattr(self, "retry_policy", None))
 
+    def project_or(self, project_id: str | None) -> str | None:
+        """Give the project that is named, else the connection's, if it has one."""
+        return self.hook.settings().project if project_id is None else project_id
+
     def run_key(self, context: Context) -> RunKey:
         """Say which task instance this is, whatever its try."""
         from artificer_provider.batch.identity import RunKey
 
         ti = context["ti"]
-        namespace = conf.get("artificer", "namespace", fallback="airflow")
+        own = self.hook.settings().namespace
+        namespace = own or conf.get("artificer", "namespace", fallback="airflow")
         return RunKey(
             namespace, ti.dag_id, ti.task_id, ti.run_id, -1 if ti.map_index is None else ti.map_index
         )

@@ -108,11 +108,13 @@ class Submission:
         key = self._ledger.key(self._number, self._record.fingerprint or "")
         phases = [phase.to_wire() for phase in self._work.phases]
         options = {**self._work.options.to_wire(), "auto_start": False}
-        name = key.name(self._name)
+        name, project = key.name(self._name), self._work.project_id
         job: BatchJob | None = None
         write = self._write
         try:
-            job = self._client.batch.create(name, items, phases, options=options, idempotency_key=key.mark)
+            job = self._client.batch.create(
+                name, items, phases, options=options, project_id=project, idempotency_key=key.mark
+            )
         except NotCarriedError as missing:
             if missing.fields != (IDEMPOTENCY_KEY,):
                 raise
@@ -122,7 +124,7 @@ class Submission:
         if job is None:
             # A deployed engine knows no keys: an earlier job is known by its name alone.
             job = self._found(key.mark, len(items)) if intended else None
-            job = job or self._client.batch.create(name, items, phases, options=options)
+            job = job or self._client.batch.create(name, items, phases, options=options, project_id=project)
             write = self._write_or_delete
         if job.total_items != len(items):
             raise ReplyError(

@@ -106,6 +106,16 @@ class _BatchOperator(ArtificerOperator):
 
         return Work(read_phases(self.phases), read_options(self.options))
 
+    def work_in_project(self) -> Work:
+        """
+        Read phases and options, and the project of the connection, which the jobs belong to.
+
+        :raises ConfigurationError: as :meth:`work`, or naming what is wrong with the connection.
+        """
+        from dataclasses import replace
+
+        return replace(self.work(), project_id=self.project_or(None))
+
     def ledger(self, context: Context) -> Ledger:
         """Read what earlier legs and tries of this run wrote down."""
         from artificer_provider.operators._ledger import Ledger
@@ -141,7 +151,7 @@ class ArtificerCreateBatchOperator(_BatchOperator):
                 hook=self.hook,
                 ledger=self.ledger(context),
                 source=self.source(),
-                work=self.work(),
+                work=self.work_in_project(),
                 name=self.job_name,
                 log=self.log,
             )
@@ -317,7 +327,7 @@ class ArtificerRunBatchOperator(_BatchOperator):
 
         asked = Asked(
             source=self.source(),
-            work=self.work(),
+            work=self.work_in_project(),
             policy=self.policy,
             name=self.job_name,
             conn_id=self.artificer_conn_id,

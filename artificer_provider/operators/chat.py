@@ -27,7 +27,8 @@ class ArtificerChatOperator(ArtificerOperator):
     :param conversation_id: the conversation to go on with; a new one unless given.
     :param model: who answers in a new conversation; the engine's default unless given.
     :param system_prompt: what the model of a new conversation is told before all.
-    :param project_id: the project whose documents are looked up for the answers of a new conversation.
+    :param project_id: the project whose documents are looked up for the answers of a new conversation; the
+        connection's unless given.
     :param artificer_conn_id: the connection to the engine.
     """
 
@@ -72,7 +73,7 @@ class ArtificerChatOperator(ArtificerOperator):
 
     def _new(self, client: Artificer, turn: Turn) -> str:
         conversation = client.conversations.create(
-            model=self.model, system_prompt=self.system_prompt, project_id=self.project_id
+            model=self.model, system_prompt=self.system_prompt, project_id=self.project_or(self.project_id)
         )
         turn.begin(conversation.id)
         return conversation.id

@@ -49,9 +49,9 @@ class ArtificerCreateProjectOperator(ArtificerOperator):
         """Create it, or find it; return its id."""
         from artificer_provider.client.limits import MAX_PROJECT_NAME_CHARS
 
-        mark = f"af-{self.run_key(context).digest()[:16]}"
-        own = self.project_name[: MAX_PROJECT_NAME_CHARS - len(mark) - 1].rstrip()
         with self.told_to_airflow(), self.hook.get_conn() as client:
+            mark = f"af-{self.run_key(context).digest()[:16]}"
+            own = self.project_name[: MAX_PROJECT_NAME_CHARS - len(mark) - 1].rstrip()
             found = next((one for one in client.projects.iter() if one.name.endswith(mark)), None)
             if found is not None:
                 self.log.info("Project %s of an earlier try is there.", found.id)
@@ -119,7 +119,7 @@ class ArtificerUploadDocumentsOperator(ArtificerOperator):
 
     A document of the same name and size that is there already is not sent again, so that a retry goes on.
 
-    :param project_id: the project.
+    :param project_id: the project; the connection's unless given.
     :param files: a file, a folder or a pattern such as ``s3://docs/*.md``, or a list of these.
     :param allow_empty: whether a pattern that matches nothing is no failure.
     :param wait_for_index: how long to wait until all of the project can be found; the try fails when that
@@ -133,8 +133,8 @@ class ArtificerUploadDocumentsOperator(ArtificerOperator):
     def __init__(
         self,
         *,
-        project_id: str,
         files: str | Sequence[str],
+        project_id: str | None = None,
         allow_empty: bool = False,
         wait_for_index: timedelta | None = None,
         **kwargs: Any,  # noqa: ANN401 - BaseOperator's
@@ -156,29 +156,32 @@ class ArtificerUploadDocumentsOperator(ArtificerOperator):
                 raise ConfigurationError(
                     f"{self.files} matches no file (allow_empty=True makes that no failure)."
                 )
-            there = {
-                (doc.filename, doc.size): doc.id for doc in client.projects.iter_documents(self.project_id)
-            }
-            ids: list[Json] = [self._upload(client, file, there) for file in files]
+            project = _needed(self, self.project_id)
+            there = {(doc.filename, doc.size): doc.id for doc in client.projects.iter_documents(project)}
+            ids: list[Json] = [self._upload(client, project, file, there) for file in files]
             if self.wait_for_index is not None:
-                self._wait(client, self.wait_for_index.total_seconds())
-        return {"project_id": self.project_id, "count": len(ids), "document_ids": ids[:_SHOWN]}
+                self._wait(client, project, self.wait_for_index.total_seconds())
+        return {"project_id": project, "count": len(ids), "document_ids": ids[:_SHOWN]}
 
-    def _wait(self, client: Artificer, seconds: float) -> None:
-        """Wait until everything in the project can be found."""
+    def _wait(self, client: Artificer, project: str, seconds: float) -> None:
+        """Wait until everything in a project can be found."""
         from artificer_provider.client.errors import ArtificerError
 
         give_up_at = time.monotonic() + seconds
-        while left := client.search.get_stats(self.project_id).unindexed_documents:
+        while left := client.search.get_stats(project).unindexed_documents:
             if time.monotonic() >= give_up_at:
                 raise ArtificerError(
-                    f"{left} documents of project {self.project_id} cannot be found after {seconds:g} s.",
+                    f"{left} documents of project {project} cannot be found after {seconds:g} s.",
                     retryable=True,
                 )
             time.sleep(_LOOK_AGAIN)
 
     def _upload(
-        self, client: Artificer, file: ObjectStoragePath, there: dict[tuple[str, int | None], str]
+        self,
+        client: Artificer,
+        project: str,
+        file: ObjectStoragePath,
+        there: dict[tuple[str, int | None], str],
     ) -> str:
         size = file.stat().st_size
         # On a deployed engine a short text is padded, and has that size there.
@@ -187,7 +190,7 @@ class ArtificerUploadDocumentsOperator(ArtificerOperator):
                 self.log.info("%s is there already.", file.name)
                 return there[file.name, known]
         with file.open("rb") as content:
-            document = client.projects.upload_document(self.project_id, content, file.name)
+            document = client.projects.upload_document(project, content, file.name)
         self.log.info("Uploaded %s as document %s.", file.name, document.id)
         return document.id
 
@@ -196,7 +199,7 @@ class ArtificerSearchOperator(ArtificerOperator):
     """
     Find the pieces of a project's documents that are nearest to a question; they go to XCom, cut.
 
-    :param project_id: the project.
+    :param project_id: the project; the connection's unless given.
     :param query: the question, 1 to 1,000 characters.
     :param limit: how many pieces at most, 1 to 50.
     :param min_score: leave out what is less near, 0 to 1.
@@ -208,8 +211,8 @@ class ArtificerSearchOperator(ArtificerOperator):
     def __init__(
         self,
         *,
-        project_id: str,
         query: str,
+        project_id: str | None = None,
         limit: int = 5,
         min_score: float | None = None,
         **kwargs: Any,  # noqa: ANN401 - BaseOperator's
@@ -226,9 +229,8 @@ class ArtificerSearchOperator(ArtificerOperator):
     def execute(self, context: Context) -> list[dict[str, Json]]:
         """Search; return the pieces, the nearest first."""
         with self.told_to_airflow(), self.hook.get_conn() as client:
-            found = client.search.documents(
-                self.project_id, self.query, limit=self.limit, min_score=self.min_score
-            )
+            project = _needed(self, self.project_id)
+            found = client.search.documents(project, self.query, limit=self.limit, min_score=self.min_score)
         return [
             {
                 "document_id": piece.document_id,
@@ -243,3 +245,19 @@ class ArtificerSearchOperator(ArtificerOperator):
 _LOOK_AGAIN = 0.5
 #: What the client pads a short text to (WIRE §5, ``uploadDocument``).
 _PADDED_TO = 200
+
+
+def _needed(operator: ArtificerOperator, project_id: str | None) -> str:
+    """
+    Give the project that is named, or the connection's.
+
+    :raises ConfigurationError: when there is neither.
+    """
+    from artificer_provider.client.errors import ConfigurationError
+
+    found = operator.project_or(project_id)
+    if found is None:
+        raise ConfigurationError(
+            f"project_id is missing, and connection {operator.artificer_conn_id!r} names none: give one."
+        )
+    return found

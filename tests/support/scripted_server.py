@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import ssl
 import threading
 import time
 from collections import deque
@@ -45,9 +46,10 @@ class Asked:
 class ScriptedServer:
     """
     :param idle: seconds after which a connection without a request is closed; never unless given.
+    :param tls: what it shows its certificate with; it speaks plain HTTP unless given.
     """
 
-    def __init__(self, idle: float | None = None) -> None:
+    def __init__(self, idle: float | None = None, tls: ssl.SSLContext | None = None) -> None:
         self.replies: deque[Reply] = deque()
         self.otherwise: Callable[[Asked], Reply] = lambda _: Reply(501, "no answer was scripted")
         self.asked: list[Asked] = []
@@ -55,12 +57,18 @@ class ScriptedServer:
         self.connections = itertools.count(1)
         handler = type("Handler", (_Handler,), {"timeout": idle, "script": self})
         self._server = _Server(("127.0.0.1", 0), handler)
+        self._scheme = "https" if tls else "http"
+        if tls is not None:
+            # The handshake is left to the thread of each connection.
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_port}"
 
     @property
     def paths(self) -> list[str]:
@@ -94,7 +102,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.number = next(self.script.connections)
 
     def handle(self) -> None:
-        with suppress(ConnectionError):  # a client that hangs up between two calls
+        # A client that hangs up between two calls, or that does not trust us.
+        with suppress(ConnectionError, ssl.SSLError):
             super().handle()
 
     def _answer(self) -> None:

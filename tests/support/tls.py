@@ -12,7 +12,9 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_shared = cache(httpx.create_ssl_context)
+#: What makes one context for each client.
+create_ssl_context = httpx.create_ssl_context
+_shared = cache(create_ssl_context)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 API = "/api/trpc"
 _PASSING = frozenset({408, 425, 429, 502, 503, 504})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TURNED_AWAY = frozenset({401, 403})
 
 
@@ -47,6 +48,8 @@ def detect(asked: Request[Any], patience: Patience) -> Generator[WireRequest | S
         found = yield from _ask(asked, f"{prefix}/auth.public", patience)
         if speaks_trpc(found):
             return TrpcDialect(prefix)
+    if reply.status in _REDIRECTS:
+        raise RestDialect().refusal(asked, reply, datetime.now(UTC))
     raise ReplyError(
         f"Failed {asked.doing}: no engine answers here. /openapi.json lists no /api/batch (HTTP "
         f"{reply.status}, it begins with {reply.beginning()!r}), and neither /auth.public nor "

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+from urllib.parse import urlsplit, urlunsplit
 
 from artificer_provider.client.errors import ConfigurationError, ReplyError
 
@@ -217,6 +219,8 @@ def status_error(
     if details and details not in said.message:
         message += f" ({details})"
     request_id = said.request_id or reply.headers.get("x-request-id") or reply.headers.get("x-correlation-id")
+    if location := _location(reply):
+        message += f" It points to {location}, which is not followed: the key is for nobody else."
     message += f" [HTTP {reply.status}" + (f", request {request_id}]" if request_id else "]")
     return kind(
         message,
@@ -226,8 +230,21 @@ def status_error(
         request_id=request_id,
         retry_after=said.retry_after,
         body=reply.beginning(KEPT_CHARS),
+        location=location,
         job_id=request.job_id,
     )
+
+
+def _location(reply: WireReply) -> str | None:
+    """Read where a redirect points. A query may hold what lets somebody in, and so may a user's name."""
+    if not HTTPStatus.MULTIPLE_CHOICES <= reply.status < HTTPStatus.BAD_REQUEST:
+        return None
+    try:
+        parts = urlsplit(reply.headers.get("location", ""))
+    except ValueError:
+        return None
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))[:SHOWN_CHARS] or None
 
 
 def seconds_to_wait(headers: Mapping[str, str], message: str, now: datetime) -> float | None:
