@@ -31,6 +31,7 @@ DISK_TO_RUN, MEMORY_TO_RUN = 300, 1800
 CHECKS = (
     ("ruff check", ["ruff", "check"]),
     ("ruff format", ["ruff", "format", "--check"]),
+    ("bandit", ["bandit", "-q", "-c", "pyproject.toml", "-r", "artificer_provider", "tools"]),
     ("mypy", ["mypy"]),
     ("import rules", ["lint-imports"]),
     ("pyright", ["pyright"]),
@@ -194,7 +195,7 @@ def node_is_there(environ: Mapping[str, str]) -> bool:
 
 
 def check(arguments: list[str]) -> int:
-    """Run ruff, mypy, the import rules and pyright."""
+    """Run ruff, bandit, mypy, the import rules and pyright."""
     refuse(arguments)
     ensure_venv(ROOT, os.environ)
     environ = tool_environment(os.environ, ROOT / ".venv")

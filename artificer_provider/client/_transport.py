@@ -161,7 +161,11 @@ class Call:
         self.patience.check(self.request)
 
     def lost(self, error: httpx.HTTPError) -> ArtificerError:
-        """Say that no reply came, in words of our own."""
+        """
+        Say that no reply came, in words of our own.
+
+        It is raised without its cause: the frames behind that one hold the call as it goes out, with the key.
+        """
         if isinstance(error, httpx.DecodingError):
             return self._not_a_reply("is not the gzip that it says it is")
         sent = not isinstance(error, _NOT_SENT)
@@ -209,7 +213,7 @@ class Pools:
                 call.heard(response, begun)
                 yield response
         except httpx.HTTPError as error:
-            raise call.lost(error) from error
+            raise call.lost(error) from None
 
     def whole(self, call: Call) -> WireReply:
         """Send a call, and give its whole reply."""
@@ -378,7 +382,7 @@ class _Opening:
         try:
             self._response = await pool.send(request, stream=True, follow_redirects=FOLLOW)
         except httpx.HTTPError as error:
-            raise call.lost(error) from error
+            raise call.lost(error) from None
         try:
             call.heard(self._response, begun)
         except ReplyError:
@@ -391,7 +395,7 @@ class _Opening:
     ) -> None:
         await self._response.aclose()
         if isinstance(error, httpx.HTTPError):
-            raise self._call.lost(error) from error
+            raise self._call.lost(error) from None
 
 
 async def _awaited(pieces: Iterator[bytes]) -> AsyncGenerator[bytes]:
