@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
@@ -108,7 +110,8 @@ class Visit:
         IMAGES.mkdir(parents=True, exist_ok=True)
         self.page.set_viewport_size({"width": 1280, "height": height})
         self.page.mouse.move(0, 0)
-        self.page.screenshot(path=IMAGES / f"{name}.png")
+        taken = Image.open(BytesIO(self.page.screenshot(animations="disabled")))
+        taken.quantize(96).save(IMAGES / f"{name}.png", optimize=True)
 
     def close(self) -> None:
         """Leave, and take errors of our scripts for what they are."""

@@ -124,7 +124,7 @@ def quick_jobs(airflow: AirflowOfUsers, quick_engine: LocalEngine) -> Callable[[
     airflow.add_connection("quick_engine", quick_engine.connection)
 
     def run(name: str, items: list[str]) -> str:
-        with Artificer(quick_engine.address or "") as client:
+        with Artificer(base_url=quick_engine.address) as client:
             phases = [{"name": "kind", "task_type": "classify", "parameters": {"labels": ["short", "long"]}}]
             job = client.batch.create(name, [{"input": item} for item in items], phases)
             client.batch.start(job.id)
