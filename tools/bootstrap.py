@@ -88,8 +88,8 @@ BENCHMARKS = (
 )
 
 LOCK = (
-    "pip compile pyproject.toml --all-extras --group dev --output-file requirements.lock --quiet "
-    "--universal --python-version 3.11 --generate-hashes --no-header --no-annotate"
+    "pip compile pyproject.toml --all-extras --group dev --group distributed --quiet --universal "
+    "--output-file requirements.lock --python-version 3.11 --generate-hashes --no-header --no-annotate"
 )
 
 
