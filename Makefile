@@ -1,7 +1,7 @@
 # Every target is one line over tools/bootstrap.py; ARGS="..." goes on to the tool it runs.
 
 .DEFAULT_GOAL := help
-.PHONY: demo ui engine test test-slow coverage test-chaos test-live bench check venv lock clean help
+.PHONY: demo ui engine test test-slow coverage test-chaos test-distributed test-live bench check venv lock clean help
 
 SHELL := /bin/sh
 unexport PYTHONSAFEPATH PYTHONHOME
@@ -21,6 +21,7 @@ test:   ; $(BOOTSTRAP)
 test-slow: ; $(BOOTSTRAP)
 coverage: ; $(BOOTSTRAP)
 test-chaos: ; $(BOOTSTRAP)
+test-distributed: ; $(BOOTSTRAP)
 test-live: ; $(BOOTSTRAP)
 bench:  ; $(BOOTSTRAP)
 check:  ; $(BOOTSTRAP)

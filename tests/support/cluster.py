@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_base import OVER, Airflow
-from processes import Child, ProcessError, Pulse, free_port, no_pulse, session_members, wait_until
+from processes import Child, ProcessError, Pulse, no_pulse, session_members, wait_until
 
-from support.servers import Postgres, Redis
+from support.servers import Postgres, Redis, own_port
 from support.warden import Warden
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ _SMALL = {
     "AIRFLOW__CORE__PARALLELISM": "8",  # of each scheduler
     "AIRFLOW__CELERY__WORKER_CONCURRENCY": "4",
     "AIRFLOW__CELERY__SYNC_PARALLELISM": "1",
+    "AIRFLOW__CELERY__EXTRA_CELERY_CONFIG": json.dumps({"imports": ["support.preloaded"]}),
     "AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE": "3",
     "AIRFLOW__SCHEDULER__NUM_STUCK_IN_QUEUED_RETRIES": "10",  # 2: a fault may last longer than that
 }
@@ -116,7 +117,7 @@ class Cluster(Airflow):
         for name, fields in connections.items():
             self._environment[f"AIRFLOW_CONN_{name.upper()}"] = json.dumps(fields)
         self._of_part = {name: dict(env) for name, env in of_part.items()}
-        self._listen_at(free_port(8080))
+        self._listen_at(own_port())
         for name in PARTS:
             self.start_part(name)
 
@@ -147,13 +148,6 @@ class Cluster(Airflow):
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
 
-    def keep_up(self) -> None:
-        """Start the parts again that ended by themselves, as whatever runs a service does."""
-        for name, part in list(self._parts.items()):
-            if part.is_wanted and part.child.exit_code is not None:
-                self.restarts.append(name)
-                self.start_part(name)
-
     def wait_healthy(self) -> None:
         """
         Wait until each of its parts is well, and the workers listen.
@@ -178,6 +172,7 @@ class Cluster(Airflow):
         """
 
         def end_state() -> str | None:
+            self.check_running()
             state: str = (self.dag_run(dag_id, run_id) or {}).get("state", "")
             return state if state in OVER else None
 
@@ -185,15 +180,16 @@ class Cluster(Airflow):
 
     def check_running(self) -> None:
         """
-        Refuse to go on without one of its parts.
+        Start the parts again that ended by themselves, as whatever runs a service does.
 
-        :raises ProcessError: naming the first that has ended.
+        :raises ProcessError: when it was not started.
         """
         if not self._parts:
             raise ProcessError("the cluster was not started")
-        for part in self._parts.values():
-            if part.is_wanted:
-                part.child.check_running()
+        for name, part in list(self._parts.items()):
+            if part.is_wanted and part.child.exit_code is not None:
+                self.restarts.append(name)
+                self.start_part(name)
 
     def stop(self) -> None:
         """End all of its processes; a second time does nothing."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import random
 import shutil
 import socket
 import subprocess
@@ -24,6 +25,11 @@ READY_SECONDS = 30.0
 _DEBIAN = Path("/usr/lib/postgresql")
 
 
+def own_port() -> int:
+    """Find a port that no other site started just now finds too, and that no connection takes meanwhile."""
+    return free_port(random.SystemRandom().randrange(15000, 30000))
+
+
 class Postgres:
     """
     A database cluster in a folder of its own, which goes with it.
@@ -33,7 +39,7 @@ class Postgres:
     """
 
     def __init__(self, home: Path, warden: Warden) -> None:
-        self.port = free_port(5433)
+        self.port = own_port()
         self._home = home
         self._warden = warden
         self._as_user, owner = _other_user()
@@ -115,7 +121,7 @@ class Redis:
     """A Redis that keeps nothing."""
 
     def __init__(self, home: Path, warden: Warden) -> None:
-        self.port = free_port(6380)
+        self.port = own_port()
         command = _found("redis-server", None, "redis-server")
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
         self.child = _started([command, *options], home / "redis.log", warden)

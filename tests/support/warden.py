@@ -36,6 +36,10 @@ class Warden:
         """Have a folder removed in the end."""
         self._tell(f"folder {folder}")
 
+    def unmount(self, folder: Path) -> None:
+        """Have a disk taken away from a folder in the end."""
+        self._tell(f"mount {folder}")
+
     def _tell(self, what: str) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(f"{what}\n".encode())
@@ -59,6 +63,8 @@ def main() -> None:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
     for kind, _, what in told:
+        if kind == "mount" and Path(what).is_mount():
+            subprocess.call(["umount", "--lazy", what])  # noqa: S607 - where it lies differs between systems
         if kind == "folder":
             shutil.rmtree(Path(what), ignore_errors=True)
 

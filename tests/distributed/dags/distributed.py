@@ -24,16 +24,26 @@ def inputs() -> list[str]:
     return [str(file) for file in sorted(folder.iterdir())]
 
 
-@dag(schedule=None, default_args=RETRIES, max_active_tasks=64, max_active_runs=64)
-def fan_out() -> None:
+def mapped(*, deferrable: bool) -> None:
+    """Make a task for each file."""
     ArtificerRunBatchOperator.partial(
         task_id="run",
         phases=PHASES,
         options={"concurrency": 1},
         output=OUTPUT + "/{{ run_id }}/{{ '%04d' % ti.map_index }}",
         poll_interval=2,
-        deferrable=True,
+        deferrable=deferrable,
     ).expand(items=inputs())
+
+
+@dag(schedule=None, default_args=RETRIES, max_active_tasks=64, max_active_runs=64)
+def fan_out() -> None:
+    mapped(deferrable=True)
+
+
+@dag(schedule=None, default_args=RETRIES, max_active_tasks=64, max_active_runs=64)
+def in_a_worker() -> None:
+    mapped(deferrable=False)
 
 
 @dag(schedule=None, default_args=RETRIES, max_active_tasks=64, max_active_runs=64)
@@ -50,4 +60,5 @@ def sharded() -> None:
 
 
 fan_out()
+in_a_worker()
 sharded()
