@@ -57,8 +57,11 @@ class BadNetwork:
         assert current is not None
         self._over = current
         self._ready.set()
-        async with server:
-            await server.serve_forever()
+        try:
+            # It serves already. An end in good order would wait for the connections that are kept silent.
+            await asyncio.Event().wait()
+        finally:
+            server.close()
 
     async def _carry(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         to_engine: asyncio.StreamWriter | None = None
