@@ -38,7 +38,7 @@ def test_the_books_balance_after_each_round_of_faults(site: Site, seed: int) -> 
     """Broken off, it goes on with the fault that would have been next: run it with the same seed."""
     log.info("ARTIFICER_CHAOS_SEED=%d ARTIFICER_CHAOS_FAULTS=%d", seed, COUNT)
     journal = Journal(JOURNAL, seed, COUNT)
-    site.models.delay = 0.3
+    site.models.delay = 1.0
     faults = plan(seed, COUNT)[journal.next_fault() :]
     while faults:
         this, faults = faults[:ROUND], faults[ROUND:]

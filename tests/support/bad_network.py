@@ -30,6 +30,8 @@ class BadNetwork:
     def __init__(self, engine_port: int) -> None:
         self.mode = "open"
         self.spoilt = 0
+        #: How often the engine itself said that this minute's calls are used up.
+        self.refused = 0
         self.port = 0
         self._engine_port = engine_port
         self._ready = threading.Event()
@@ -103,6 +105,7 @@ class BadNetwork:
     async def _carry_back(self, engine: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while chunk := await engine.read(CHUNK):
+                self.refused += chunk.startswith(b"HTTP/1.1 429")
                 mode = self.mode
                 if mode in ("cut", "halve"):
                     self.spoilt += 1

@@ -121,9 +121,9 @@ class Round:
             self.site.mend(fault)
             log.info("over: %s", fault)
         self.site.airflow.check_running()
-        if now - self._looked > LOOK_SECONDS:
+        if time.monotonic() - self._looked > LOOK_SECONDS:
             self._look()
-            self._looked = time.monotonic() - self._begun
+            self._looked = time.monotonic()
 
     def _begin(self, fault: Fault) -> None:
         can = self.site.can_befall(fault)
@@ -142,3 +142,4 @@ class Round:
             state = (self.site.airflow.dag_run(load.dag_id, load.run_id) or {})["state"]
             if state in OVER:
                 self.states[load.run_id] = state
+                log.info("%s: %s", load.run_id, state)

@@ -129,7 +129,7 @@ class Cluster(Airflow):
             pid_file.unlink(missing_ok=True)  # of one that was killed
             arguments += ["--celery-hostname", f"{name}@localhost", "--pid", str(pid_file)]
         if log.exists():
-            log.rename(self.home / f"{name}.{len(self.restarts)}.log")
+            log.rename(self.home / f"{name}.{len(self._children)}.log")
         self._parts[name] = _Part(self._start(*arguments, log=log, **self._of_part.get(name, {})))
 
     def _start(self, *arguments: str, log: Path, **env: str) -> Child:

@@ -24,7 +24,7 @@ def inputs() -> list[str]:
     return [str(file) for file in sorted(folder.iterdir())]
 
 
-def mapped(*, deferrable: bool) -> None:
+def mapped(*, deferrable: bool, conn_id: str = "artificer_default") -> None:
     """Make a task for each file."""
     ArtificerRunBatchOperator.partial(
         task_id="run",
@@ -33,6 +33,7 @@ def mapped(*, deferrable: bool) -> None:
         output=OUTPUT + "/{{ run_id }}/{{ '%04d' % ti.map_index }}",
         poll_interval=2,
         deferrable=deferrable,
+        artificer_conn_id=conn_id,
     ).expand(items=inputs())
 
 
@@ -44,6 +45,11 @@ def fan_out() -> None:
 @dag(schedule=None, default_args=RETRIES, max_active_tasks=64, max_active_runs=64)
 def in_a_worker() -> None:
     mapped(deferrable=False)
+
+
+@dag(schedule=None, default_args=RETRIES, max_active_tasks=64, max_active_runs=64)
+def limited() -> None:
+    mapped(deferrable=True, conn_id="limited")
 
 
 @dag(schedule=None, default_args=RETRIES, max_active_tasks=64, max_active_runs=64)
@@ -61,4 +67,5 @@ def sharded() -> None:
 
 fan_out()
 in_a_worker()
+limited()
 sharded()
