@@ -61,7 +61,9 @@ _SMALL = {
     "AIRFLOW__CELERY__WORKER_CONCURRENCY": "4",
     "AIRFLOW__CELERY__SYNC_PARALLELISM": "1",
     "AIRFLOW__CELERY__EXTRA_CELERY_CONFIG": json.dumps({"imports": ["support.preloaded"]}),
-    "AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE": "3",
+    # Many tasks at once ask an API server that has just been started: with the default of 15 connections its
+    # threads wait for each other's, longer than the tasks wait for it.
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_MAX_OVERFLOW": "40",
     "AIRFLOW__SCHEDULER__NUM_STUCK_IN_QUEUED_RETRIES": "10",  # 2: a fault may last longer than that
 }
 
