@@ -40,7 +40,7 @@ def test_it_can_answer_for_the_engine(
 ) -> None:
     reply = asked(way, mode)
     assert reply.status_code == status
-    assert reply.text != BODY
+    assert "x" * 1000 not in reply.text
     assert server.asked == []
     assert way.spoilt == 1
 

@@ -64,6 +64,7 @@ _SMALL = {
     # Many tasks at once ask an API server that has just been started: with the default of 15 connections its
     # threads wait for each other's, longer than the tasks wait for it.
     "AIRFLOW__DATABASE__SQL_ALCHEMY_MAX_OVERFLOW": "40",
+    "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "20",  # 5: beside others' work the API server takes longer
     "AIRFLOW__SCHEDULER__NUM_STUCK_IN_QUEUED_RETRIES": "10",  # 2: a fault may last longer than that
 }
 
