@@ -49,16 +49,19 @@ class Journal:
 
         That is the first of the plan when all of it was done, and the first of a round that did not balance.
         """
-        done, balanced = 0, 0
+        done, balanced, count = 0, 0, self._plan["count"]
         for line in self._file.read_text().splitlines() if self._file.exists() else ():
             entry = json.loads(line)
             if {name: entry.get(name) for name in self._plan} != self._plan:
                 continue
             if "fault" in entry:
                 done = entry["fault"]["number"] + 1
-            elif "verdict" in entry:
-                done = balanced = done if entry["verdict"] == "balanced" else balanced
-        return 0 if balanced >= self._plan["count"] else done
+            elif entry["verdict"] == "balanced":
+                done = balanced = done % count
+            else:
+                done = balanced
+        # Broken off after its last fault, a round was not balanced: that is no end.
+        return done if done < count else balanced
 
     def write(self, **entry: object) -> None:
         """Add a line."""

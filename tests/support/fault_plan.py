@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from itertools import count as from_on
 
 PARTS = (
     "worker-1",
@@ -87,10 +86,9 @@ def _drawn(chance: random.Random, number: int, at: float, free_at: dict[str, flo
     """Draw until the fault befalls what is free at that moment."""
     kinds = list(KINDS)
     weights = [KINDS[kind][0] for kind in kinds]
-    for _ in from_on():
+    while True:
         [kind] = chance.choices(kinds, weights)
         _, targets, (least, most) = KINDS[kind]
         fault = Fault(number, at, kind, chance.choice(targets), chance.uniform(least, most))
         if free_at.get(fault.place, 0.0) <= at:
             return fault
-    raise AssertionError  # it counts for ever
