@@ -61,8 +61,8 @@ _SMALL = {
     "AIRFLOW__CELERY__WORKER_CONCURRENCY": "4",
     "AIRFLOW__CELERY__SYNC_PARALLELISM": "1",
     "AIRFLOW__CELERY__EXTRA_CELERY_CONFIG": json.dumps({"imports": ["support.preloaded"]}),
-    # Many tasks at once ask an API server that has just been started: with the default of 15 connections its
-    # threads wait for each other's, longer than the tasks wait for it.
+    # Many tasks at once ask an API server that has just been started: with 13 connections all of them waited
+    # within a transaction, longer than the tasks wait for an answer. The default is 15.
     "AIRFLOW__DATABASE__SQL_ALCHEMY_MAX_OVERFLOW": "40",
     "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "20",  # 5: beside others' work the API server takes longer
     "AIRFLOW__SCHEDULER__NUM_STUCK_IN_QUEUED_RETRIES": "10",  # 2: a fault may last longer than that
