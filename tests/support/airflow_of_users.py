@@ -56,5 +56,5 @@ class AirflowOfUsers(LocalAirflow):
         [job_id] = self.xcom(dag_id, run_id, task_id, JOBS_KEY)["job_ids"]
         return run_id, job_id
 
-    def _sign_in(self) -> str:
+    def _own_token(self) -> str:
         return self.token("admin")

@@ -299,8 +299,8 @@ def test_make_alone_helps_passes_over_a_broken_python_and_hands_args_on(project:
         return subprocess.check_output(command, cwd=project.root, env=project.environ, text=True, timeout=60)
 
     assert re.findall(r"^  ([\w-]+) ", make(), re.MULTILINE) == [
-        "demo", "ui", "engine", "test", "test-ui", "test-slow", "coverage", "test-chaos", "test-live",
-        "bench", "check", "venv", "lock", "clean", "help",
+        "demo", "ui", "engine", "test", "test-ui", "test-slow", "coverage", "test-chaos", "test-distributed",
+        "test-live", "bench", "check", "venv", "lock", "clean", "help",
     ]  # fmt: skip
     make("venv")
     executable(project.root / ".venv" / "bin" / "artificer", '#!/bin/sh\nprintf \'<%s>\' "$@" "$KEY"\n')
