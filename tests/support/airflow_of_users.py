@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from local_airflow import FOUND_SECONDS, LocalAirflow
+from airflow_base import FOUND_SECONDS
+from local_airflow import LocalAirflow
 from processes import wait_until
 
 from artificer_provider.links import JOBS_KEY
