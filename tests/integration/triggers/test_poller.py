@@ -351,6 +351,18 @@ async def test_what_the_engine_thinks_will_end_soon_is_looked_at_sooner(
     assert (await asyncio.wait_for(waiting, 10)).status == "COMPLETED"
 
 
+async def test_a_trigger_keeps_no_line_that_it_has_logged(jobs: Listing) -> None:
+    jobs.set("j1", "RUNNING")
+    running: Any = ArtificerBatchTrigger.of("artificer_default", ["j1"], Terms(POLL)).run()
+    with capture_logs() as logs:
+        waiting = asyncio.create_task(anext(running))
+        await until(lambda: len(logs) > 1)
+        kept = [name for name, value in running.ag_frame.f_locals.items() if isinstance(value, str | tuple)]
+        jobs.set("j1", "COMPLETED")
+        await waiting
+    assert kept == []
+
+
 async def test_each_trigger_logs_its_own_lines_and_none_for_a_look_or_an_end(
     jobs: Listing, server: ScriptedServer
 ) -> None:
