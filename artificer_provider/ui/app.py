@@ -16,7 +16,7 @@ from artificer_provider.ui.looking import Looks
 from artificer_provider.ui.refusals import add_refusals
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from starlette.responses import Response
     from starlette.types import Scope
@@ -36,7 +36,7 @@ class _Files(StaticFiles):
 
 
 @asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     yield
     await app.state.looks.engines.close()
 

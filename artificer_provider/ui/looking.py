@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
+from artificer_provider.links import JOBS_KEY
 from artificer_provider.ui import _airflow, calls, shapes
 from artificer_provider.ui.engines import Engines
-from artificer_provider.ui.owners import JOBS_KEY, Owners, by_job, owner
+from artificer_provider.ui.owners import Owners, by_job, owner
 from artificer_provider.ui.seen import Seen
 from artificer_provider.ui.shared import Shared
 

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
     from artificer_provider.batch.identity import RunKey
 
-#: The key under which a task leaves which jobs it has.
-JOBS_KEY = "artificer_jobs"
-
 
 @dataclass(frozen=True, slots=True)
 class TaskJobs:
@@ -43,7 +40,8 @@ def read_jobs(value: object) -> TaskJobs | None:
             more = others.get("more")
             known = [job_id for job_id in job_ids if isinstance(job_id, str)]
             return TaskJobs(connection_id, known, more if isinstance(more, int) else 0)
-    return None
+        case _:
+            return None
 
 
 Owners = dict[str, list["RunKey"]]

@@ -45,7 +45,7 @@ def _react_apps() -> list[dict[str, Any]]:
     shown = {
         "bundle_url": f"{static}/plugin.js",
         "icon": f"{static}/icon.svg",
-        "icon_dark_mode": f"{static}/icon.svg",
+        "icon_dark_mode": f"{static}/icon-dark.svg",
     }
     return [
         {"name": "Artificer", "destination": "nav", "url_route": PAGE_ROUTE, **shown},

@@ -12,10 +12,11 @@ from starlette.concurrency import run_in_threadpool
 
 from artificer_provider.batch.identity import marked_run
 from artificer_provider.client.errors import NotFoundError
+from artificer_provider.links import JOBS_KEY
 from artificer_provider.ui import _airflow, calls, shapes
 from artificer_provider.ui._airflow import DagAccessEntity
 from artificer_provider.ui.looking import View
-from artificer_provider.ui.owners import JOBS_KEY, owner, read_jobs
+from artificer_provider.ui.owners import owner, read_jobs
 from artificer_provider.ui.refusals import NoSuchThingError
 
 if TYPE_CHECKING:

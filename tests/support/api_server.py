@@ -1,4 +1,4 @@
-"""An Airflow API server with users of each role, over a database with one run in it; nothing else of Airflow."""
+"""An Airflow API server with users of each role, and nothing else of Airflow beside it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import subprocess
 import sys
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
@@ -17,6 +16,7 @@ from processes import Child, child_environment, command_path, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 #: A user of each role of Airflow's simple auth manager, and one who is known and may do nothing.
 ROLES = {"admin": "admin", "op": "op", "user": "user", "viewer": "viewer", "nobody": ""}
@@ -61,7 +61,7 @@ class Task:
 
 
 def wheel_metadata(project: Path, folder: Path) -> tuple[Path, list[str]]:
-    """Build the wheel; give a folder for PYTHONPATH with what it says of itself, and the names of its files."""
+    """Build the wheel; give a folder for PYTHONPATH with its metadata, and the names of its files."""
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     subprocess.run(command, cwd=project, check=True, capture_output=True)
     [wheel] = folder.glob("*.whl")

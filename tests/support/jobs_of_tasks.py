@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from artificer_provider.batch.identity import JobKey, RunKey
-from artificer_provider.ui.owners import JOBS_KEY
+from artificer_provider.links import JOBS_KEY
 
 if TYPE_CHECKING:
     from support.api_server import ApiServer, Task

@@ -75,6 +75,39 @@ def test_every_module_it_names_is_there() -> None:
     assert connection["hook-name"] == ArtificerHook.hook_name
 
 
+def test_every_operator_and_sensor_links_to_its_page_with_what_is_registered() -> None:
+    registered = {
+        getattr(importlib.import_module(module), name)
+        for module, _, name in (link.rpartition(".") for link in INFO["extra-links"])
+    }
+    kinds = [
+        kind
+        for module in PARSED
+        for name, kind in vars(importlib.import_module(module)).items()
+        if name.startswith("Artificer") and isinstance(kind, type) and name != "ArtificerHook"
+    ]
+    assert len(kinds) > 20
+    for kind in kinds:
+        links = kind.operator_extra_links
+        assert "Job" in [link.name for link in links], kind
+        assert {type(link) for link in links} <= registered
+
+
+def test_what_a_dag_keeps_of_the_links_needs_nothing_of_ours_on_the_server() -> None:
+    from airflow.sdk import DAG
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    from artificer_provider.operators.batch import ArtificerRunBatchOperator
+
+    with DAG("linked", schedule=None) as dag:
+        given: dict[str, Any] = {"phases": [{"name": "p"}], "output": "/rows"}
+        ArtificerRunBatchOperator(task_id="one", items="/in", **given)
+        ArtificerRunBatchOperator.partial(task_id="mapped", **given).expand(items=["/a", "/b"])
+    for task in DagSerialization.to_dict(dag)["dag"]["tasks"]:
+        kept = {"Job": "_link_ArtificerJobLink", "Rows": "_link_ArtificerRowsLink"}
+        assert task["__var"]["_operator_extra_links"] == kept
+
+
 def test_reading_it_loads_nothing_of_airflow() -> None:
     statement = "from artificer_provider.get_provider_info import get_provider_info; get_provider_info()"
     assert not {name for name in modules_after(statement) if name.partition(".")[0] in ("airflow", "httpx")}
