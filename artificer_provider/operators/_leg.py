@@ -214,12 +214,16 @@ def look_on(run: Run) -> Wake:
     fleet = Fleet(run.running(), run.terms())
     while True:
         for job_id in fleet.open:
+            away = fleet.outage.since
             try:
                 job = run.client.batch.get(job_id)
             except ArtificerError as error:
-                run.log.warning("%s", error.message)
+                if away is None:
+                    run.log.warning("%s The task goes on waiting; its jobs are left.", error.message)
                 fleet.on_error(job_id, error, time.time())
                 continue
+            if away is not None:
+                run.log.info("The engine answers again, after %.0f s.", time.time() - away)
             if line := fleet.on_job(job_id, job, time.time()):
                 run.log.info("%s", line)
         for line in fleet.warnings(time.time()):

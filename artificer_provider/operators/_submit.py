@@ -134,7 +134,7 @@ class Submission:
         write(replace(self._record, job_id=job.id))
         # Under a key used before, the reply is the first one: it does not say where the job stands now.
         status = self._client.batch.get(job.id).status
-        self._log.info("Job %s is %s, with %d items.", job.id, status, job.total_items)
+        self._log.info("Job %s is %s, with %d item(s).", job.id, status, job.total_items)
         return status
 
     def _write_or_delete(self, record: ShardRecord) -> None:

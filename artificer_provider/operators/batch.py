@@ -29,6 +29,9 @@ DEFAULT_STALLED = timedelta(hours=1)
 DEFAULT_UNREACHABLE = timedelta(hours=1)
 DEFAULT_POLL_INTERVAL = 10.0
 
+#: Jobs that a line of the log names at most.
+_NAMED = 5
+
 #: What Airflow resumes a task with whose deferral it ended itself, and the reason that means its timeout. The
 #: exception for that is not there on 3.1.
 _ENDED_BY_AIRFLOW = "__fail__"
@@ -355,7 +358,8 @@ class ArtificerRunBatchOperator(_BatchOperator):
         from artificer_provider.triggers.batch import ArtificerBatchTrigger
 
         jobs = run.running()
-        self.log.info("Waiting for %d job(s) in the triggerer: %s.", len(jobs), ", ".join(jobs[:5]))
+        more = f" and {len(jobs) - _NAMED:,} more" if len(jobs) > _NAMED else ""
+        self.log.info("The triggerer waits for %d job(s): %s%s.", len(jobs), ", ".join(jobs[:_NAMED]), more)
         trigger = ArtificerBatchTrigger.of(self.artificer_conn_id, jobs, run.terms())
         # No kwargs: `dag.test` drops them, and the rest is in the store and the engine.
         self.defer(trigger=trigger, method_name="execute_complete")

@@ -195,6 +195,7 @@ class ArtificerGetBatchResultsOperator(_JobOperator):
         from artificer_provider.operators._formats import read_format
         from artificer_provider.operators._landing import Landing
         from artificer_provider.operators._result import land_job
+        from artificer_provider.operators._told import told
 
         with self.told_to_airflow(), self.hook.get_conn() as client:
             run = self.run_key(context).digest()
@@ -202,7 +203,7 @@ class ArtificerGetBatchResultsOperator(_JobOperator):
             landing.prepare()
             manifest, failures = land_job(client, landing, self.job_id, self.phases, self.max_failed)
             place = landing.write_manifest(manifest)
-            self.log.info("%d rows of job %s by %s.", manifest.items, self.job_id, place)
+            self.log.info("%s", told(manifest, failures, place, None))
         if manifest.outcome != Outcome.SUCCEEDED:
             raise AirflowFailException(
                 f"{manifest.items - manifest.counts['succeeded']} of {manifest.items} rows of job "

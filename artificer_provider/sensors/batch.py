@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperatorLink, Context
 
     from artificer_provider.batch.plan import Json
+    from artificer_provider.batch.progress import Standing
     from artificer_provider.batch.watch import Wake
     from artificer_provider.client import Artificer
 
@@ -81,6 +82,9 @@ class ArtificerBatchSensor(BaseSensorOperator):
         self.until = read_until(until).text
         self.artificer_conn_id = artificer_conn_id
         self.deferrable = deferrable
+        #: What the log was told last: a look that shows nothing new is not worth a line.
+        self._stood: dict[str, Standing] = {}
+        self._told_error: str | None = None
         if start_from_trigger:
             self._start_from_trigger()
 
@@ -140,10 +144,14 @@ class ArtificerBatchSensor(BaseSensorOperator):
         except ArtificerError as error:
             if not error.retryable:
                 raise AirflowFailException(_given_up(error.message)) from error
-            self.log.warning("%s", error.message)
+            if error.message != self._told_error:
+                self._told_error = error.message
+                self.log.warning("%s The sensor asks again.", error.message)
             return False
 
     def _all_there(self, client: Artificer, jobs: Sequence[str]) -> bool:
+        from artificer_provider.batch.progress import Standing
+
         until = read_until(self.until)
         waiting = 0
         for job_id in jobs:
@@ -151,9 +159,12 @@ class ArtificerBatchSensor(BaseSensorOperator):
             verdict = until.verdict(job)
             if verdict is Verdict.NEVER:
                 raise AirflowFailException(until.sentence(job_id, job))
-            done = job.completed_items + job.failed_items
-            self.log.info("Job %s is %s: %d of %d items done.", job_id, job.status, done, job.total_items)
+            standing = Standing.of(job)
+            if line := standing.line_after(self._stood.get(job_id)):
+                self.log.info("Job %s is %s", job_id, line)
+            self._stood[job_id] = standing
             waiting += verdict is Verdict.WAITING
+        self._told_error = None
         return not waiting
 
     def _jobs(self) -> list[str]:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 #: How long an end below Airflow 3.3 is held up (seconds); what is under way by then goes on.
 _MAX_CLEANUP = 10.0
 
+#: Jobs that a line of the log names at most.
+_NAMED = 5
+
 #: What goes on though the triggerer has given up the trigger; an event loop itself keeps no task alive.
 _ENDING: set[asyncio.Task[None]] = set()
 
@@ -108,7 +111,8 @@ class ArtificerBatchTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Watch, and fire one event."""
-        self._say(logging.INFO, f"Watching job {', '.join(self.job_ids)}.")
+        more = f" and {len(self.job_ids) - _NAMED:,} more" if len(self.job_ids) > _NAMED else ""
+        self._say(logging.INFO, f"Watching job {', '.join(self.job_ids[:_NAMED])}{more}.")
         async with Watching(self.artificer_conn_id, self.job_ids, self.terms) as watcher:
             while watcher.wake is None:
                 await watcher.news()

@@ -80,7 +80,7 @@ def test_every_operator_and_sensor_links_to_its_page_with_what_is_registered() -
         getattr(importlib.import_module(module), name)
         for module, _, name in (link.rpartition(".") for link in INFO["extra-links"])
     }
-    kinds = [
+    kinds: list[Any] = [
         kind
         for module in PARSED
         for name, kind in vars(importlib.import_module(module)).items()

@@ -84,6 +84,33 @@ def test_it_waits_in_the_triggerer_when_asked_to(
     sensor(job_id, deferrable=True).execute(NOTHING)  # a job that ended needs no deferral
 
 
+def test_looks_that_show_nothing_new_are_told_once(
+    job_id: str,
+    llm_engine: Engine,
+    model_server: ModelServer,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    capsys.readouterr()
+    there = os.environ["AIRFLOW_CONN_ARTIFICER_DEFAULT"]
+    waiting = sensor(job_id)
+    for _ in range(3):
+        waiting.poke(NOTHING)
+    away = json.dumps({"conn_type": "artificer", "host": "http://127.0.0.1:9"})
+    monkeypatch.setenv("AIRFLOW_CONN_ARTIFICER_DEFAULT", away)
+    for _ in range(3):
+        waiting.poke(NOTHING)
+    monkeypatch.setenv("AIRFLOW_CONN_ARTIFICER_DEFAULT", there)
+    model_server.open.set()
+    llm_engine.wait_for(job_id, "COMPLETED")
+    waiting.poke(NOTHING)
+    told = [line for line in capsys.readouterr().out.splitlines() if "ArtificerBatchSensor" in line]
+    assert len(told) == 3, told
+    assert f"Job {job_id} is RUNNING in phase p: 0 of 1 items done." in told[0]
+    assert "The sensor asks again." in told[1]
+    assert f"Job {job_id} is COMPLETED: 1 of 1 items done." in told[2]
+
+
 def test_it_fails_when_the_job_is_cancelled(job_id: str, llm_engine: Engine) -> None:
     llm_engine.act(job_id, "cancel").raise_for_status()
     with pytest.raises(AirflowException, match=f"Job {job_id} ended CANCELLED"):
