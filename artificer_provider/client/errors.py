@@ -79,7 +79,7 @@ IDEMPOTENCY_KEY = "Idempotency-Key"
 
 class NotCarriedError(ConfigurationError):
     """
-    Nothing was sent: the engine's dialect has no field for something that was asked for.
+    Nothing was done: the engine's dialect has no field for something that was asked for, or it is too old.
 
     :param fields: what cannot be said, as the ``rest`` wire spells it.
     """

@@ -71,7 +71,7 @@ def test_a_page_of_rows_of_no_job_is_not_found(client: Artificer) -> None:
 
 @pytest.mark.parametrize("asked", [{"limit": 0}, {"limit": 1001}, {"offset": -1}, {"offset": 10_001}])
 def test_a_page_of_rows_that_can_not_be_is_refused_before_it_is_asked_for(
-    client: Artificer, asked: dict[str, int]
+    client: Artificer, asked: dict[str, Any]
 ) -> None:
     with pytest.raises(ConfigurationError, match=f"{next(iter(asked))} is|{next(iter(asked))}:"):
         client.batch.get_results_page("j", **asked)

@@ -21,6 +21,7 @@ from artificer_provider.engine.store import Store
 from artificer_provider.engine.timeline import timeline
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -245,3 +246,25 @@ async def test_items_are_found_by_where_their_rows_say_that_they_stand(
     for status in ItemStatus:
         found = await store.read(partial(reads.items_standing, job_id=course.job_id, status=status))
         assert found == [row.item_index for row in rows if row.status is status]
+
+
+async def test_figures_are_read_without_the_texts_beside_them(store: Store, moments: Clock) -> None:
+    course = await run(store, moments, SHAPES["phases"])
+
+    def plans(connection: sqlite3.Connection) -> list[str]:
+        asked: list[str] = []
+        connection.set_trace_callback(asked.append)
+        timeline(connection, course.job_id, 9, owner=LOCAL_OWNER)
+        reads.analytics(connection, course.job_id, owner=LOCAL_OWNER)
+        connection.set_trace_callback(None)
+        steps = [
+            row["detail"]
+            for query in asked
+            if "answers" in query
+            for row in connection.execute(f"EXPLAIN QUERY PLAN {query}")
+        ]
+        return [step for step in steps if "answers" in step]
+
+    found = await store.read(plans)
+    assert len(found) > 10
+    assert [step for step in found if "USING COVERING INDEX" not in step] == []
