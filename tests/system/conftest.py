@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 #: That a process was killed is found out within seconds, and the place it held is not missed.
 _SOON = {
     "AIRFLOW__CORE__PARALLELISM": "16",
+    "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
     "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
