@@ -40,9 +40,18 @@ CHECKS = (
 # last, and no worker is left waiting for the other's long one.
 SIDE_BY_SIDE = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
 
+COVERED = (
+    "tests/unit/client",
+    *SIDE_BY_SIDE,
+    "--cov=artificer_provider.client",
+    "--cov-report=term-missing:skip-covered",
+    "--cov-fail-under=95",
+)
+
 # Side by side, but for those that start a whole Airflow: beside anything else it starves.
 TESTS = (
-    ("-m", "not system and not slow and not ui", *SIDE_BY_SIDE),
+    COVERED,
+    ("-m", "not system and not slow and not ui", "--ignore=tests/unit/client", *SIDE_BY_SIDE),
     ("-m", "system and not slow"),
 )
 SLOW = ("-m", "slow and not system and not ui", *SIDE_BY_SIDE)
@@ -58,14 +67,6 @@ CHAOTIC = (
     "tests/system/test_killed_tasks.py",
     "tests/system/test_two_triggerers.py",
     "tests/system/test_timeouts.py",
-)
-
-COVERED = (
-    "tests/unit/client",
-    *SIDE_BY_SIDE,
-    "--cov=artificer_provider.client",
-    "--cov-report=term-missing:skip-covered",
-    "--cov-fail-under=95",
 )
 
 # How often what is killed or stopped: engines, tries on the way of a task, tasks of a real Airflow.
@@ -155,7 +156,7 @@ def pytest_runs(runs: tuple[tuple[str, ...], ...]) -> int:
 
 
 def coverage(arguments: list[str]) -> NoReturn:
-    """Run the client's own tests, and fail where they leave more than 5 % of it aside."""
+    """Run the client's own tests alone, and fail where they leave more than 5 % of it aside."""
     become([str(BIN / "python"), "-m", "pytest", *COVERED, *arguments])
 
 

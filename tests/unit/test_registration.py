@@ -13,6 +13,7 @@ from typing import Any
 import airflow
 import jsonschema
 import pytest
+from support.imports import loaded_beside_airflow
 
 from artificer_provider import __version__
 from artificer_provider.get_provider_info import get_provider_info
@@ -127,12 +128,11 @@ def test_parsing_a_dag_loads_neither_the_client_nor_the_engine() -> None:
 
 @pytest.mark.parametrize("module", [*PARSED, *DECORATORS])
 def test_a_parsed_dag_loads_neither_the_client_nor_what_only_a_running_task_needs(module: str) -> None:
-    bare = (
-        "import airflow.triggers.base\n"
-        "from airflow.providers.common.compat.sdk import BaseHook, BaseOperator, BaseSensorOperator, conf\n"
-        "from airflow.providers.common.compat.sdk import DecoratedOperator"
-    )
-    new = modules_after(f"{bare}\nimport {module}") - modules_after(bare)
+    new = loaded_beside_airflow(*PARSED, *DECORATORS)[module]
+    assert module in new
     assert len(new) <= 30
-    heavy = ("artificer_provider.client", "artificer_provider.engine")
-    assert not [name for name in new if name.startswith(heavy)]
+    heavy = ("client", "engine", "operators._run")
+    assert not [
+        name for name in new if name.startswith(tuple(f"artificer_provider.{room}" for room in heavy))
+    ]
+    assert not [name for name in new if name.partition(".")[0] in ("httpx", "pydantic", "pypdfium2")]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -39,14 +37,3 @@ def test_what_can_be_checked_is_checked_when_the_dag_is_parsed(changes: dict[str
 def test_what_is_only_known_when_the_task_runs_is_not_checked_at_parse_time() -> None:
     task = ArtificerChainOperator(**{**GOOD, "items": "{{ params.file }}", "phases": "{{ params.phases }}"})
     assert {"items", "phases", "output_path", "project_id"} <= set(task.template_fields)
-
-
-def test_importing_it_loads_neither_the_client_nor_the_engine() -> None:
-    code = "import sys, artificer_provider.operators.chain; print(*sys.modules)"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    heavy = (
-        "artificer_provider.client._http",
-        "artificer_provider.client.models",
-        "artificer_provider.engine",
-    )
-    assert not {name for name in ran.stdout.split() if name.startswith(heavy)}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -64,11 +62,3 @@ def test_what_is_only_known_when_the_task_runs_is_rendered_then() -> None:
     task = ArtificerProcessPdfOperator(**{**GOOD, "files": "{{ params.inbox }}/*.pdf"})
     assert {"files", "output_path", "artificer_conn_id"} <= set(task.template_fields)
     assert "prompt" in ArtificerAnalyzeImageOperator.template_fields
-
-
-@pytest.mark.parametrize("module", ["operators.pdf", "operators.image", "decorators.pdf"])
-def test_importing_it_loads_neither_the_client_nor_what_only_a_running_task_needs(module: str) -> None:
-    code = f"import sys, artificer_provider.{module}; print(*sys.modules)"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    heavy = ("artificer_provider.client", "artificer_provider.engine", "artificer_provider.operators._run")
-    assert not {name for name in ran.stdout.split() if name.startswith((*heavy, "pypdfium2"))}
