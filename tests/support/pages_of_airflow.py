@@ -111,7 +111,7 @@ class Visit:
         self.page.set_viewport_size({"width": 1280, "height": height})
         self.page.mouse.move(0, 0)
         taken = Image.open(BytesIO(self.page.screenshot(animations="disabled")))
-        taken.quantize(96).save(IMAGES / f"{name}.png", optimize=True)
+        taken.quantize(256, Image.Quantize.FASTOCTREE).save(IMAGES / f"{name}.png", optimize=True)
 
     def close(self) -> None:
         """Leave, and take errors of our scripts for what they are."""

@@ -1,7 +1,7 @@
 // The frame of a page: its shadow root, its styles, light or dark as Airflow is, and one voice for a screen reader.
 
 import { createContext, render } from "./vendor/preact.js";
-import { useCallback, useContext, useEffect, useRef, useState } from "./vendor/hooks.js";
+import { useCallback, useContext, useEffect, useErrorBoundary, useRef, useState } from "./vendor/hooks.js";
 import { html } from "./html.js";
 import { RouteProvider, useLocation } from "./route.js";
 
@@ -66,15 +66,28 @@ function Frame({ page, props }) {
   const [said, setSaid] = useState("");
   const announce = useCallback(setSaid, []);
   const opened = useRef(false);
+  const [broken] = useErrorBoundary(reportError);
   return html`
     <${RouteProvider} value=${route}>
       <${Announce.Provider} value=${announce}>
-        <${Opened.Provider} value=${opened}><${page} ...${props} /><//>
+        <${Opened.Provider} value=${opened}
+          >${broken ? html`<${Broken} />` : html`<${page} ...${props} />`}<//
+        >
         <p class="hidden" role="status" aria-live="polite">${said}</p>
       <//>
     <//>
   `;
 }
+
+/** Instead of a page that could not be drawn. */
+const Broken = () => html`
+  <div class="notice" data-kind="error" role="alert">
+    <p>
+      This page came upon something that it cannot show; no job is touched by that. Reload it. If it happens
+      again, the browser's console says what it was.
+    </p>
+  </div>
+`;
 
 /**
  * The title of a view. It takes the focus when the view takes the place of another, and not when the page is opened.

@@ -50,6 +50,7 @@ export function percent(part, whole) {
 /** @param {number|null|undefined} seconds @returns {string|null} two units at most, such as "3 h 12 min" */
 export function duration(seconds) {
   if (!known(seconds)) return null;
+  if (seconds > 0 && seconds < 9.95) return `${TENTHS.format(Math.max(0.1, seconds))} s`;
   const whole = Math.max(0, Math.round(seconds));
   if (whole < MINUTE) return `${whole} s`;
   if (whole < HOUR) return pair(whole, MINUTE, "min", 1, "s");
@@ -116,7 +117,9 @@ export function clock(at, span) {
   const date = new Date(at);
   const time = `${two(date.getHours())}:${two(date.getMinutes())}`;
   if (span >= DAY) return `${two(date.getMonth() + 1)}-${two(date.getDate())} ${time}`;
-  return span >= HOUR ? time : `${time}:${two(date.getSeconds())}`;
+  if (span >= HOUR) return time;
+  const seconds = `${time}:${two(date.getSeconds())}`;
+  return span > 0 && span < 10 ? `${seconds}.${Math.floor(date.getMilliseconds() / 100)}` : seconds;
 }
 
 /** @param {{title: string|null, id: string}} job @returns {string} */

@@ -25,6 +25,7 @@ import {
   LongText,
   OwnerLink,
   Problem,
+  Processed,
   Progress,
   Status,
   Waiting,
@@ -112,7 +113,8 @@ function Headline({ page }) {
   const taken = between(job.started_at, job.ended_at ?? (over ? job.updated_at : now));
   return html`
     <section aria-label="In short" class="panel headline">
-      <${PhasesProgress} page=${page} />
+      <${Progress} ...${job} label="Progress" />
+      ${!over && page.phases.length > 1 && html`<${PhasesUnderWay} page=${page} />`}
       <dl>
         <${Fact}
           name="Done"
@@ -136,29 +138,24 @@ function Headline({ page }) {
   `;
 }
 
-/** A bar for each phase, beside each other: an engine may finish one with all items before it begins the next. @param {{page: Page}} props */
-function PhasesProgress({ page: { job, phases } }) {
-  if (phases.length < 2) return html`<${Progress} ...${job} label="Progress" />`;
-  const last = phases.length - 1;
-  return html`
-    <div class="phases">
-      ${phases.map(({ name, done }, index) => {
-        const ended =
-          index === last ? { completed: job.completed, failed: job.failed } : { completed: done, failed: 0 };
-        return html`
-          <div key=${name}>
-            <${Progress}
-              ...${ended}
-              total=${job.total}
-              label=${`Progress of the phase ${name.slice(0, 60)}`}
-            />
-            <span class="text">${name.slice(0, 60)}</span>
-          </div>
-        `;
-      })}
-    </div>
-  `;
-}
+/**
+ * How far each phase is, while that says more than the whole: an engine may finish one with all items before it begins
+ * the next, and until the last nothing is done.
+ *
+ * @param {{page: Page}} props
+ */
+const PhasesUnderWay = ({ page: { job, phases } }) => html`
+  <ol class="under-way" aria-label="Phases">
+    ${phases.map(
+      ({ name, done }) => html`
+        <li key=${name}>
+          <${Processed} done=${done} total=${job.total} name=${name} />
+          <span class="text">${name.slice(0, 60)}</span> <span>${count(done)}</span>
+        </li>
+      `,
+    )}
+  </ol>
+`;
 
 /** @param {Job} job */
 const perItem = ({ cost, completed, failed }) =>
@@ -225,7 +222,7 @@ const Phases = ({ phases, total }) => html`
           <tr>
             <th scope="col">Phase</th>
             <th scope="col" class="meter-cell">Progress</th>
-            ${["Done", "Cost", "Tokens", "Mean", "p50", "p95"].map((name) => html`<th scope="col" class="number">${name}</th>`)}
+            ${["Processed", "Cost", "Tokens", "Mean", "p50", "p95"].map((name) => html`<th scope="col" class="number">${name}</th>`)}
           </tr>
         </thead>
         <tbody>
@@ -241,12 +238,7 @@ const PhaseRow = ({ phase, total }) => html`
   <tr>
     <th scope="row" class="text">${phase.name.slice(0, 100)}</th>
     <td>
-      <${Progress}
-        completed=${phase.done}
-        failed=${0}
-        total=${total}
-        label=${`Progress of ${phase.name.slice(0, 60)}`}
-      />
+      <${Processed} done=${phase.done} total=${total} name=${phase.name} />
     </td>
     ${[
       count(phase.done),

@@ -37,7 +37,6 @@ export function Figure({ value, short = false }) {
 
 /** Done, failed and the rest. @param {{completed: number, failed: number, total: number, label: string}} props */
 export function Progress({ completed, failed, total, label }) {
-  const share = (/** @type {number} */ part) => `${total > 0 ? Math.min(100, (100 * part) / total) : 0}%`;
   const text =
     `${count(completed)} of ${count(total)} done (${percent(completed, total) ?? "nothing to do"}), ` +
     `${count(failed)} failed`;
@@ -51,11 +50,33 @@ export function Progress({ completed, failed, total, label }) {
       aria-valuenow=${Math.min(completed + failed, Math.max(total, 1))}
       aria-valuetext=${text}
     >
-      <span class="done" style=${{ width: share(completed) }}></span>
-      <span class="failed" style=${{ width: share(failed) }}></span>
+      <span class="done" style=${{ width: share(completed, total) }}></span>
+      <span class="failed" style=${{ width: share(failed, total) }}></span>
     </div>
   `;
 }
+
+/**
+ * How many items have been through a phase, well or not.
+ *
+ * @param {{done: number, total: number, name: string}} props
+ */
+export const Processed = ({ done, total, name }) => html`
+  <div
+    class="progress"
+    role="progressbar"
+    aria-label=${`Items through the phase ${name.slice(0, 60)}`}
+    aria-valuemin="0"
+    aria-valuemax=${Math.max(total, 1)}
+    aria-valuenow=${Math.min(done, Math.max(total, 1))}
+    aria-valuetext=${`${count(done)} of ${count(total)}`}
+  >
+    <span class="processed" style=${{ width: share(done, total) }}></span>
+  </div>
+`;
+
+/** @param {number} part @param {number} whole */
+const share = (part, whole) => `${whole > 0 ? Math.min(100, (100 * part) / whole) : 0}%`;
 
 /**
  * A link within the page: with a plain click no reload, with any other the browser's own.

@@ -12,6 +12,7 @@ import { useRoute, whole } from "./route.js";
 /** @typedef {import("./types.js").TaskPage} Page */
 
 const EVERY = 4000;
+const ALWAYS = new Set(["succeeded", "failed"]);
 const OVER = new Set(["success", "failed", "skipped", "removed", "upstream_failed"]);
 
 /** @param {import("./app.js").HostProps} props what Airflow says of the task */
@@ -74,7 +75,7 @@ const ResultPanel = ({ result }) => html`
     <dl>
       <${Fact} name="Outcome" value=${result.outcome && word(result.outcome)} />
       <${Fact} name="Items" value=${count(result.items)} />
-      ${Object.entries(result.counts ?? {}).map(
+      ${told(result.counts ?? {}).map(
         ([name, value]) => html`<${Fact} key=${name} name=${word(name)} value=${count(value)} />`,
       )}
       <${Fact} name="Cost" value=${money(result.cost)} />
@@ -83,6 +84,9 @@ const ResultPanel = ({ result }) => html`
     ${result.manifest && html`<p>Manifest <${Copied} text=${result.manifest} label="the path of the manifest" /></p>`}
   </section>
 `;
+
+/** Each count but those that are seldom there, and are not. @param {Object<string, number>} counts */
+const told = (counts) => Object.entries(counts).filter(([name, value]) => value > 0 || ALWAYS.has(name));
 
 /** @param {{name: string, value: string|null}} props */
 const Fact = ({ name, value }) => html`
