@@ -1,7 +1,8 @@
 # Every target is one line over tools/bootstrap.py; ARGS="..." goes on to the tool it runs.
 
 .DEFAULT_GOAL := help
-.PHONY: demo ui engine test test-ui test-slow coverage test-chaos test-live bench check venv lock clean help
+.PHONY: demo ui engine test test-ui test-slow coverage test-chaos test-distributed test-live bench check venv lock clean \
+	help
 
 SHELL := /bin/sh
 unexport PYTHONSAFEPATH PYTHONHOME
@@ -22,6 +23,7 @@ test-ui: ; $(BOOTSTRAP)
 test-slow: ; $(BOOTSTRAP)
 coverage: ; $(BOOTSTRAP)
 test-chaos: ; $(BOOTSTRAP)
+test-distributed: ; $(BOOTSTRAP)
 test-live: ; $(BOOTSTRAP)
 bench:  ; $(BOOTSTRAP)
 check:  ; $(BOOTSTRAP)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import RetryDecision, RetryPolicy
 
+from artificer_provider.batch.outage import passes
 from artificer_provider.client.errors import ArtificerError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class ArtificerRetryPolicy(RetryPolicy):
         error = _of_client(exception)
         if error is None:
             return RetryDecision.default()
-        if not error.retryable:
+        if not passes(error):
             return RetryDecision.fail(f"{type(error).__name__} does not pass by waiting.")
         seconds = getattr(error, "retry_after", None)
         if seconds is None:

@@ -27,10 +27,12 @@ CACHES = (".mypy_cache", ".pytest_cache", ".ruff_cache", ".import_linter_cache")
 
 # Measured: an Airflow of scheduler, triggerer, dag processor and API server takes 1.1 GB, the engine 0.3 GB.
 DISK_TO_RUN, MEMORY_TO_RUN = 300, 1800
+MEMORY_DISTRIBUTED = 5000
 
 CHECKS = (
     ("ruff check", ["ruff", "check"]),
     ("ruff format", ["ruff", "format", "--check"]),
+    ("bandit", ["bandit", "-q", "-c", "pyproject.toml", "-r", "artificer_provider", "tools"]),
     ("mypy", ["mypy"]),
     ("import rules", ["lint-imports"]),
     ("pyright", ["pyright"]),
@@ -62,15 +64,18 @@ NO_BROWSER = (
     "The tests of the pages need Chromium, and there is none here: apt-get install chromium, "
     "or set ARTIFICER_CHROMIUM to a browser of that kind."
 )
+DISTRIBUTED = ("tests/distributed", "--log-cli-level=INFO")
 CHAOTIC = (
     "tests/chaos",
+    "tests/distributed/test_chaos.py",
     "tests/system/test_killed_tasks.py",
     "tests/system/test_two_triggerers.py",
     "tests/system/test_timeouts.py",
 )
 
-# How often what is killed or stopped: engines, tries on the way of a task, tasks of a real Airflow.
-CHAOS = {"ROUNDS": "200", "KILLS": "200", "STOPS": "30", "AIRFLOW": "20"}
+# How often what is killed or stopped: engines, tries on the way of a task, tasks of a real Airflow; and how
+# many faults befall a distributed one, for each of two seeds.
+CHAOS = {"ROUNDS": "200", "KILLS": "200", "STOPS": "30", "AIRFLOW": "20", "FAULTS": "100"}
 
 # One that counts calls makes the client wait for the next minute, and its models take their time.
 LIVE = ("tests/live", "--timeout", "900")
@@ -95,8 +100,8 @@ BENCHMARKS = (
 )
 
 LOCK = (
-    "pip compile pyproject.toml --all-extras --group dev --output-file requirements.lock --quiet "
-    "--universal --python-version 3.11 --generate-hashes --no-header --no-annotate"
+    "pip compile pyproject.toml --all-extras --group dev --group distributed --quiet --universal "
+    "--output-file requirements.lock --python-version 3.11 --generate-hashes --no-header --no-annotate"
 )
 
 
@@ -167,6 +172,12 @@ def test_chaos(arguments: list[str]) -> NoReturn:
     become([str(BIN / "python"), "-m", "pytest", *CHAOTIC, "--log-cli-level=INFO", *arguments])
 
 
+def test_distributed(arguments: list[str]) -> NoReturn:
+    """Run a distributed Airflow: 200 mapped tasks, then faults. Needs PostgreSQL and Redis installed."""
+    require_resources(ROOT, "A distributed Airflow with the engine", DISK_TO_RUN, MEMORY_DISTRIBUTED)
+    become([str(BIN / "python"), "-m", "pytest", *DISTRIBUTED, *arguments])
+
+
 def test_live(arguments: list[str]) -> int:
     """Try the client against the engine at ARTIFICER_BASE_URL, and clear away what that made."""
     if not os.environ.get("ARTIFICER_BASE_URL"):
@@ -194,7 +205,7 @@ def node_is_there(environ: Mapping[str, str]) -> bool:
 
 
 def check(arguments: list[str]) -> int:
-    """Run ruff, mypy, the import rules and pyright."""
+    """Run ruff, bandit, mypy, the import rules and pyright."""
     refuse(arguments)
     ensure_venv(ROOT, os.environ)
     environ = tool_environment(os.environ, ROOT / ".venv")
@@ -258,7 +269,7 @@ def show_help(_arguments: list[str]) -> int:
     """Print this."""
     print("make TARGET [ARGS='...']   ARGS goes on to the tool; PYTHON=/path/to/python chooses the Python\n")
     for name, command in COMMANDS.items():
-        print("  {:<12}{}".format(name, (command.__doc__ or "").splitlines()[0]))
+        print("  {:<17}{}".format(name, (command.__doc__ or "").splitlines()[0]))
     return 0
 
 
@@ -271,6 +282,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "test-slow": test_slow,
     "coverage": coverage,
     "test-chaos": test_chaos,
+    "test-distributed": test_distributed,
     "test-live": test_live,
     "bench": bench,
     "check": check,

@@ -15,7 +15,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from local_airflow import DagLoadError, LocalAirflow
+from airflow_base import DagLoadError
+from local_airflow import LocalAirflow
 from local_engine import LocalEngine
 from processes import ProcessError, wait_until
 

@@ -111,12 +111,25 @@ class LocalEngine:
             total=newest["totalItems"],
         )
 
-    def crash(self) -> None:
-        """Kill it, and start it again where it was, without waiting for it to be ready."""
+    @property
+    def pid(self) -> int:
+        """The id of its process."""
+        return self._started().pid
+
+    def kill(self) -> None:
+        """End it at once, as a crash does."""
         self._started().kill()
+
+    def start_again(self) -> None:
+        """Start it where it was before it was killed, without waiting for it to be ready."""
         port = urlsplit(self.address or "").port or 0
         self.address = None
         self.start(port)
+
+    def crash(self) -> None:
+        """Kill it, and start it again where it was, without waiting for it to be ready."""
+        self.kill()
+        self.start_again()
 
     def stop(self) -> None:
         """End it; a second time does nothing."""

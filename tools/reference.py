@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints, is_typeddict
 
 from _docstrings import Docstring, read
 from _written import limits, signature, spelled, type_name, value
-from pydantic import BaseModel
 
 from artificer_provider.client import Artificer, AsyncArtificer, models
 from artificer_provider.client._core import _Verb
@@ -27,6 +26,8 @@ from artificer_provider.client.resources import Resources
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import ModuleType
+
+    from pydantic.fields import FieldInfo
 
 TARGET = Path(__file__).parent.parent / "docs" / "client-reference.md"
 PACKAGE = "artificer_provider.client"
@@ -199,7 +200,7 @@ def entry(found: type, level: int = 3) -> Iterator[str]:
     yield f"{kind}{doc.text}"
     if issubclass(found, Enum):
         yield ", ".join(f"`{value(one)}`" for one in found)
-    elif issubclass(found, BaseModel):
+    elif is_model(found):
         yield "\n".join(fields(found))
     elif is_typeddict(found):
         yield "\n".join(f"- `{name}: {type_name(kind)}`" for name, kind in get_type_hints(found).items())
@@ -208,12 +209,18 @@ def entry(found: type, level: int = 3) -> Iterator[str]:
     yield members(found.__name__, found)
 
 
-def fields(model: type[BaseModel]) -> Iterator[str]:
+def is_model(found: type) -> bool:
+    """Tell a class that pydantic reads values into: a model, or a dataclass of its own."""
+    return hasattr(found, "__pydantic_fields__")
+
+
+def fields(model: type) -> Iterator[str]:
     """Describe the fields of a model: type, default, limits, and what its docstring says."""
     said: dict[str, str] = {}
     for one in reversed(model.__mro__):
-        said |= read(vars(one).get("__doc__")).params if issubclass(one, BaseModel) else {}
-    for name, field in model.model_fields.items():
+        said |= read(vars(one).get("__doc__")).params if is_model(one) else {}
+    found: dict[str, FieldInfo] = vars(model)["__pydantic_fields__"]
+    for name, field in found.items():
         default = "" if field.is_required() else f" = {value(field.get_default(call_default_factory=True))}"
         what, limit = said.get(name, ""), limits(field)
         more = "; ".join(one for one in ("" if limit in what else limit, what) if one)

@@ -14,7 +14,7 @@ from artificer_provider.client.errors import NotFoundError
 from artificer_provider.client.states import JobStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from artificer_provider.batch.job import Job
     from artificer_provider.batch.plan import Json
@@ -227,24 +227,28 @@ class Fleet:
     def __init__(self, job_ids: Iterable[str], terms: Terms, outage: Outage | None = None) -> None:
         read_until(terms.until)
         self._terms = terms
-        self._watches = {job_id: Watch(job_id, terms) for job_id in job_ids}
+        # A dict would keep three times as much for the one job that most runs have.
+        self._watches = tuple(Watch(job_id, terms) for job_id in dict.fromkeys(job_ids))
         self.outage = outage or Outage(terms.poll_interval)
         self._own_outage = self.outage if outage is None else None
         self._first_end: float | None = None
 
     @property
-    def job_ids(self) -> Collection[str]:
+    def job_ids(self) -> tuple[str, ...]:
         """The jobs."""
-        return self._watches.keys()
+        return tuple(watch.job_id for watch in self._watches)
 
     @property
     def open(self) -> list[str]:
         """The jobs that are still to be looked at."""
         return [watch.job_id for watch in self._still]
 
+    def _watch(self, job_id: str) -> Watch:
+        return next(watch for watch in self._watches if watch.job_id == job_id)
+
     @property
     def _still(self) -> list[Watch]:
-        return [watch for watch in self._watches.values() if watch.over is None]
+        return [watch for watch in self._watches if watch.over is None]
 
     @property
     def poll_interval(self) -> float:
@@ -253,13 +257,13 @@ class Fleet:
 
     def has_seen(self, job_id: str, job: Job) -> bool:
         """Tell whether a job stands as it did when it was seen last."""
-        return self._watches[job_id].has_seen(job)
+        return self._watch(job_id).has_seen(job)
 
     def on_job(self, job_id: str, job: Job, now: float) -> str | None:
         """Take note of a look that showed a job; give a line for the log where that is new."""
         if self._own_outage is not None:
             self._own_outage.answered()
-        watch = self._watches[job_id]
+        watch = self._watch(job_id)
         line = watch.on_job(job, now)
         if watch.over is not None and watch.over.reason is Reason.ENDED and self._first_end is None:
             self._first_end = now
@@ -269,7 +273,7 @@ class Fleet:
         """Take note of a look that failed."""
         if self._own_outage is not None and passes(error):
             self._own_outage.failed(error, now)
-        self._watches[job_id].on_error(error, now)
+        self._watch(job_id).on_error(error, now)
 
     def decide(self, now: float) -> float | Wake:
         """Decide after a look at each that is open."""
@@ -285,7 +289,7 @@ class Fleet:
 
         :param looked_at: when the jobs were last looked at.
         """
-        over = [watch.over for watch in self._watches.values() if watch.over is not None]
+        over = [watch.over for watch in self._watches if watch.over is not None]
         for wake in over:
             if wake.reason is not Reason.ENDED:
                 return wake
@@ -323,7 +327,7 @@ class Fleet:
         left = self._terms.cost_left
         if left is None:
             return None
-        seen = {watch.job_id: watch.seen for watch in self._watches.values() if watch.seen is not None}
+        seen = {watch.job_id: watch.seen for watch in self._watches if watch.seen is not None}
         unpriced = next((job_id for job_id, standing in seen.items() if standing.is_unpriced), None)
         if unpriced is not None and self._terms.needs_prices:
             message = f"The engine does not say what job {unpriced} costs."

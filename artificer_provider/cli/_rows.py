@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from artificer_provider.batch.cells import as_cell
 from artificer_provider.cli import _output
 from artificer_provider.client.states import ItemStatus
 
@@ -92,7 +93,7 @@ def _csv(rows: Rows) -> Iterator[str]:
 
 def _csv_line(fields: list[object]) -> str:
     line = io.StringIO()
-    csv.writer(line).writerow(fields)
+    csv.writer(line).writerow(map(as_cell, fields))
     return line.getvalue()
 
 

@@ -12,6 +12,7 @@ from artificer_provider.client._pace import Budget
 from artificer_provider.client._settings import (
     Options,
     Seconds,
+    Secret,
     address,
     engine_url,
     positive,
@@ -65,6 +66,7 @@ class Made(Generic[H, AnyPools]):
         ca: str | os.PathLike[str] | None = None,
         http_client: H | None = None,
     ) -> None:
+        api_key = Secret.of(api_key)  # before anything can go wrong here, and this be listed
         self._options = Options().but(timeout, retries, deadline)
         where = address(engine_url(base_url, typescript_api_url), api_key, dialect)
         worker = worker_address(python_worker_url, where)

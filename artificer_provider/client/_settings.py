@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, SupportsIndex
 from urllib.parse import urlsplit
 
 from artificer_provider import __version__
@@ -38,6 +38,24 @@ class DialectName(StrEnum):
     AUTO = "auto"  #: asks once per client
     REST = "rest"
     TRPC = "trpc"
+
+
+class Secret(str):
+    """A text that is sent and not shown: neither by ``repr`` nor by who lists a traceback's variables."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+    def __getitem__(self, key: SupportsIndex | slice) -> Secret:
+        # Long texts are cut before they are listed.
+        return Secret(super().__getitem__(key))
+
+    @classmethod
+    def of(cls, given: str | None) -> Secret | None:
+        """Take a text that was given, if one was."""
+        return None if given is None else cls(given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,22 +192,31 @@ def _checked_url(name: str, given: str) -> str:
         reachable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         parts, reachable = urlsplit(""), False
-    if not reachable or any(char.isspace() or not char.isprintable() for char in url):
-        raise ConfigurationError(f"The {name} {url!r} is not one: write http://host:port or https://host.")
-    if parts.username is not None or parts.password is not None:
+    if "@" in parts.netloc:
         raise ConfigurationError(f"The {name} holds a user or a password: give the key as api_key instead.")
+    if not reachable or any(char.isspace() or not char.isprintable() for char in url):
+        raise ConfigurationError(
+            f"The {name} {_shown(url)!r} is not one: write http://host:port or https://host."
+        )
     if parts.query or parts.fragment:
-        raise ConfigurationError(f"The {name} {url!r} ends in a query or a fragment: leave that out.")
+        raise ConfigurationError(
+            f"The {name} {_shown(url)!r} has a query or a fragment behind it: leave that out."
+        )
     return url
 
 
+def _shown(url: str) -> str:
+    """Cut a URL before and behind what may be a key that was put there by mistake."""
+    return url.rpartition("@")[2].partition("?")[0].partition("#")[0]
+
+
 def _headers(api_key: str | None) -> dict[str, str]:
-    key = (api_key or os.environ.get("ARTIFICER_API_KEY") or "").strip()
+    key = Secret((api_key or os.environ.get("ARTIFICER_API_KEY") or "").strip())
     headers = {"User-Agent": user_agent()}
     if key:
         if not (key.isascii() and key.isprintable()):
             raise ConfigurationError("The API key holds characters that no header can carry.")
-        headers[AUTHORIZATION] = f"Bearer {key}"
+        headers[AUTHORIZATION] = Secret(f"Bearer {key}")
     return headers
 
 

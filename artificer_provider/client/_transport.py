@@ -15,6 +15,7 @@ from artificer_provider.client._core import Repeat
 from artificer_provider.client._deadline import hung_up_after
 from artificer_provider.client._retry import over
 from artificer_provider.client._tls import trusting
+from artificer_provider.client._traces import NO_SPAN, begin
 from artificer_provider.client.dialects.wire import Body, WireReply
 from artificer_provider.client.errors import (
     ArtificerConnectionError,
@@ -61,7 +62,7 @@ class Call:
     :param patience: how long the whole call may still take.
     """
 
-    __slots__ = ("_options", "line", "patience", "request", "wire")
+    __slots__ = ("_options", "_span", "line", "patience", "request", "wire")
 
     def __init__(
         self, line: Line, options: Options, request: Request[Any], wire: WireRequest, patience: Patience
@@ -71,6 +72,7 @@ class Call:
         self.wire = wire
         self.patience = patience
         self._options = options
+        self._span = NO_SPAN
 
     @property
     def may_idle(self) -> float:
@@ -78,9 +80,10 @@ class Call:
         return self.line.keep_alive if self.request.repeat is Repeat.ALWAYS else _NEVER_IDLE
 
     def arguments(self) -> dict[str, Any]:
-        """Say to httpx what goes out, but for the body, which is made anew for each try."""
-        wire, line = self.wire, self.line
-        headers = {**line.where.headers, "Accept-Encoding": "gzip", **wire.headers}
+        """Say to httpx what goes out now, but for the body, which is made anew for each try."""
+        wire, line, url = self.wire, self.line, self._url()
+        self._span = begin(self.request.doing, wire.method, line.where.root, self.request.job_id)
+        headers = {**line.where.headers, "Accept-Encoding": "gzip", **self._span.headers, **wire.headers}
         if isinstance(wire.content, Body):
             headers["Content-Length"] = str(wire.content.length)
         left = self.patience.left()
@@ -89,7 +92,7 @@ class Call:
         read = min(wire.timeout or self._options.timeout, most)
         return {
             "method": wire.method,
-            "url": self._url(),
+            "url": url,
             "headers": headers,
             "timeout": httpx.Timeout(usual, connect=min(usual, line.connect_within), read=read, pool=left),
         }
@@ -138,7 +141,9 @@ class Call:
         """
         took = (time.monotonic() - begun) * 1000
         log.debug("%s: HTTP %d after %.0f ms", self.request.doing, response.status_code, took)
-        self.line.heard(_headers(response))
+        headers = _headers(response)
+        self._span.heard(response.status_code, headers.get("x-request-id"))
+        self.line.heard(headers)
         # What other codings unpack to has no bound that is known before it is unpacked.
         if response.headers.get("content-encoding", "identity").lower() not in ("identity", "gzip"):
             raise self._not_a_reply("is encoded in a way that was not asked for")
@@ -156,7 +161,11 @@ class Call:
         self.patience.check(self.request)
 
     def lost(self, error: httpx.HTTPError) -> ArtificerError:
-        """Say that no reply came, in words of our own."""
+        """
+        Say that no reply came, in words of our own.
+
+        It is raised without its cause: the frames behind that one hold the call as it goes out, with the key.
+        """
         if isinstance(error, httpx.DecodingError):
             return self._not_a_reply("is not the gzip that it says it is")
         sent = not isinstance(error, _NOT_SENT)
@@ -164,6 +173,7 @@ class Call:
         kind = ArtificerTimeoutError if late else ArtificerConnectionError
         what = "did not answer in time" if late else "closed the connection" if sent else "cannot be reached"
         reason = str(error) or type(error).__name__
+        self._span.lost(reason)
         return kind(
             f"Failed {self.request.doing}: the engine at {self.line.where.root} {what} ({reason}).",
             sent=sent,
@@ -203,7 +213,7 @@ class Pools:
                 call.heard(response, begun)
                 yield response
         except httpx.HTTPError as error:
-            raise call.lost(error) from error
+            raise call.lost(error) from None
 
     def whole(self, call: Call) -> WireReply:
         """Send a call, and give its whole reply."""
@@ -372,7 +382,7 @@ class _Opening:
         try:
             self._response = await pool.send(request, stream=True, follow_redirects=FOLLOW)
         except httpx.HTTPError as error:
-            raise call.lost(error) from error
+            raise call.lost(error) from None
         try:
             call.heard(self._response, begun)
         except ReplyError:
@@ -385,7 +395,7 @@ class _Opening:
     ) -> None:
         await self._response.aclose()
         if isinstance(error, httpx.HTTPError):
-            raise self._call.lost(error) from error
+            raise self._call.lost(error) from None
 
 
 async def _awaited(pieces: Iterator[bytes]) -> AsyncGenerator[bytes]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import re
 import secrets
 import sqlite3
+import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
@@ -29,8 +32,14 @@ if TYPE_CHECKING:
     from artificer_provider.engine.door import Door, Visit
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
+#: Characters of a path that are put into the log.
+MAX_TOLD_PATH = 200
 _HOST = re.compile(r"\[(?P<six>[0-9A-Fa-f:.]+)\](:\d+)?|(?P<name>[^:]*)(:\d+)?")
 _ORDERLY_ID = re.compile(r"[\w.:-]{1,100}")
+#: W3C Trace Context §3.2.
+_TRACE_ID = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$")
+
+log = logging.getLogger("artificer_provider.engine.requests")
 
 
 class Gate:
@@ -53,9 +62,11 @@ class Gate:
         request_id = _request_id(headers.get("X-Request-Id", ""))
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
+        begun = time.monotonic()
 
         async def send_named(message: Message) -> None:
             if message["type"] == "http.response.start":
+                _tell(scope, message["status"], headers, time.monotonic() - begun)
                 named = MutableHeaders(scope=message)
                 named["X-Request-Id"] = request_id
                 if "visit" in state:
@@ -169,6 +180,28 @@ async def body_chunks(request: Request, most: int, advice: str) -> AsyncIterator
 def _peer(scope: Scope) -> str | None:
     client: tuple[str, int] | None = scope.get("client")
     return None if client is None else client[0]
+
+
+def _tell(scope: Scope, status: int, headers: Headers, took: float) -> None:
+    """
+    Put a request into the log, to be found by its id and by the trace of its caller.
+
+    A read that went well is of no interest but to one who traces it: of those there is one a second.
+    """
+    trace = _TRACE_ID.match(headers.get("traceparent", ""))
+    is_told = trace is not None or scope["method"] not in ("GET", "HEAD") or status >= HTTPStatus.BAD_REQUEST
+    if not log.isEnabledFor(level := logging.INFO if is_told else logging.DEBUG):
+        return
+    log.log(
+        level,
+        "request %s: %s %s, HTTP %d after %.0f ms%s",
+        scope["state"]["request_id"],
+        scope["method"],
+        quote(LOOKS_LIKE_KEY.sub("(a key)", scope["path"])[:MAX_TOLD_PATH]),
+        status,
+        took * 1000,
+        f", trace {trace[1]}" if trace else "",
+    )
 
 
 def _request_id(said: str) -> str:

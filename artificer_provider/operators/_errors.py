@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
+from artificer_provider.batch.outage import passes
 from artificer_provider.client.errors import ArtificerError, AuthenticationError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def told_to_airflow(
     try:
         yield
     except ArtificerError as error:
-        if error.retryable:
+        if passes(error):
             raise AirflowException(
                 f"{error.message} {kept()} This may pass: a retry goes on from here."
             ) from error

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydantic_core import to_json
 
+from artificer_provider.batch.cells import as_cell
 from artificer_provider.client.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -104,10 +105,11 @@ def _as_lines(records: Iterable[Mapping[str, Json]], file: IO[bytes] | gzip.Gzip
 
 def _as_csv(records: Iterable[Mapping[str, Json]], file: IO[bytes], columns: Mapping[str, bool]) -> None:
     text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=False)
-    table = csv.DictWriter(text, columns, lineterminator="\n")
+    # Told to end lines with LF alone, `csv` leaves a CR unquoted: a text could begin a row with it.
+    table = csv.DictWriter(text, columns)
     table.writeheader()
     for record in records:
-        table.writerow(_flat(record, columns))
+        table.writerow({name: as_cell(value) for name, value in _flat(record, columns).items()})
     text.flush()
     text.detach()
 

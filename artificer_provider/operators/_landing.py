@@ -180,7 +180,7 @@ class Landing:
             )
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            probe = self._folder / ".probe"
+            probe = self._folder / f".probe.{self._own}{_ASIDE}"
             probe.write_text("")
             probe.unlink(missing_ok=True)
             other = json.loads(place.read_text()).get("run") if place.exists() else self.run

@@ -8,13 +8,14 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, Stats
 
 from artificer_provider.batch.layout import Bounds, lay_out, lot_of
 from artificer_provider.batch.record import Outcome
 from artificer_provider.batch.watch import Fleet, Reason, Wake
 from artificer_provider.client.errors import ArtificerError, ConfigurationError
 from artificer_provider.hooks.artificer import ArtificerHook
+from artificer_provider.metrics import tell_run
 from artificer_provider.operators._canary import batches_reach_a_model
 from artificer_provider.operators._cutting import bounds_of
 from artificer_provider.operators._errors import told_to_airflow
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
     from airflow.sdk.types import Logger
 
+    from artificer_provider.batch.identity import RunKey
     from artificer_provider.batch.plan import Json, Work
     from artificer_provider.batch.sources import Source
     from artificer_provider.client import Artificer
@@ -202,11 +204,26 @@ def concluded(run: Run, landing: Landing, log: Logger) -> dict[str, Json]:
     place = landing.write_manifest(manifest)
     failures = run.first_failures()
     since = run.header.since
-    log.info("%s", told(manifest, failures, place, None if since is None else time.time() - since))
+    took = None if since is None else time.time() - since
+    log.info("%s", told(manifest, failures, place, took))
+    if took is not None:  # else it had ended before, and is only landed again
+        _tell_metrics(run.key, manifest, took)
     run.end(manifest)
     if manifest.outcome != Outcome.SUCCEEDED:
         raise AirflowFailException(_verdict(manifest, failures, place))
     return manifest.to_xcom(place)
+
+
+def _tell_metrics(run: RunKey, manifest: Manifest, took: float | None) -> None:
+    tell_run(
+        Stats,
+        {"dag_id": run.dag_id, "task_id": run.task_id},
+        outcome=manifest.outcome,
+        counts=manifest.counts,
+        cost=manifest.cost,
+        tokens=manifest.tokens,
+        took=took,
+    )
 
 
 def look_on(run: Run) -> Wake:

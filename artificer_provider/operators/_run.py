@@ -64,6 +64,7 @@ class Run:
     ) -> None:
         self.client = client
         self.clients = clients
+        self.key = ledger.run
         self._ledger = ledger
         self._landing = landing
         landing.before_move = self._hold

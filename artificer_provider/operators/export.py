@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from typing import TYPE_CHECKING, Any
 
 from artificer_provider.operators._base import ArtificerOperator
@@ -86,14 +87,15 @@ def written(folder: ObjectStoragePath, exported: Exported) -> list[str]:
     """Write an export, each file aside first and then moved to its place; name the files."""
     files = _files(exported)
     for name, text in files.items():
-        aside = folder / f".{name}.part"
+        # A name that nobody knows beforehand: a link that waits in the folder would be written through.
+        aside = folder / f".{uuid.uuid4().hex}.part"
         aside.write_text(text, encoding="utf-8")
         aside.replace(folder / name)
     return sorted(files)
 
 
 def _files(exported: Exported) -> Mapping[str, str]:
-    name = f"conversations.{_ENDINGS.get(exported.format, exported.format)}"
+    name = _safe(f"conversations.{_ENDINGS.get(exported.format, exported.format)}")
     if exported.text is not None:
         return {name: exported.text}
     inside = exported.data.get("files") if isinstance(exported.data, dict) else None

@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
     from airflow.triggers.shared_stream import AdvanceItem, SharedStreamProducer
+
+    from artificer_provider import metrics
+
+    Stats: metrics.Stats
 else:
+    try:
+        from airflow.observability.stats import Stats
+    except ImportError:  # below Airflow 3.2
+        from airflow.stats import Stats
     try:
         from airflow.triggers.shared_stream import AdvanceItem, SharedStreamProducer
     except ImportError:  # below Airflow 3.3, where no stream is shared
@@ -25,6 +33,7 @@ __all__ = [
     "BaseEventTrigger",
     "BaseTrigger",
     "SharedStreamProducer",
+    "Stats",
     "TriggerEvent",
     "start_in_triggerer",
     "state_stores",

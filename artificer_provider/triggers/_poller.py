@@ -28,6 +28,8 @@ from artificer_provider.client.errors import (
     StatusError,
 )
 from artificer_provider.hooks.artificer import ArtificerHook
+from artificer_provider.metrics import tell_failed_look, tell_look
+from artificer_provider.triggers._airflow import Stats
 from artificer_provider.triggers._alarms import LONGEST_SLEEP, Alarms
 from artificer_provider.triggers._watcher import Watcher
 
@@ -56,36 +58,12 @@ log = logging.getLogger(__name__)
 _POLLERS: dict[tuple[asyncio.AbstractEventLoop, str], Poller] = {}
 
 
-class Watching:
+def poller_of(conn_id: str) -> Poller:
     """
-    Watches jobs together with all others that are watched on a connection by this event loop.
-
-    A class: a generator would keep thrice as much for each trigger.
+    Give what watches jobs on a connection for all of this event loop.
 
     :param conn_id: the connection, looked up once for all of them.
     """
-
-    __slots__ = ("_poller", "_watcher")
-
-    def __init__(self, conn_id: str, job_ids: Sequence[str], terms: Terms) -> None:
-        self._poller = _poller_of(conn_id)
-        self._watcher = self._poller.join(job_ids, terms)
-
-    async def __aenter__(self) -> Watcher:
-        """Give what is told of the jobs."""
-        return self._watcher
-
-    async def __aexit__(self, *_: object) -> None:
-        """Leave; the last that does ends the poller."""
-        poller = self._poller
-        poller.leave(self._watcher)
-        if poller.is_idle:
-            for key in [key for key, one in _POLLERS.items() if one is poller]:
-                del _POLLERS[key]
-            await poller.close()
-
-
-def _poller_of(conn_id: str) -> Poller:
     loop = asyncio.get_running_loop()
     poller = _POLLERS.get((loop, conn_id))
     if poller is None:
@@ -120,11 +98,6 @@ class Poller:
         # In a context of its own: what is logged here belongs to none of the tasks.
         self._task = asyncio.get_running_loop().create_task(self._run(), context=Context())
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether nobody watches."""
-        return not self._members
-
     def join(self, job_ids: Sequence[str], terms: Terms) -> Watcher:
         """Begin to look for jobs, and wake nobody before Airflow can know that the task is deferred."""
         now = time.time()
@@ -141,7 +114,18 @@ class Poller:
         self._consider(watcher, now)
         return watcher
 
-    def leave(self, watcher: Watcher) -> None:
+    async def leave(self, watcher: Watcher) -> None:
+        """Look for its jobs no longer; the last that leaves ends the poller."""
+        self._forget(watcher)
+        if self._members:
+            return
+        for key in [key for key, one in _POLLERS.items() if one is self]:
+            del _POLLERS[key]
+        self._alarms.close()
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+    def _forget(self, watcher: Watcher) -> None:
         """Look for its jobs no longer, unless others watch them too."""
         if watcher not in self._members:
             return
@@ -152,12 +136,6 @@ class Poller:
             if not self._watchers[job_id]:
                 del self._watchers[job_id]
                 self._sight.forget(job_id)
-
-    async def close(self) -> None:
-        """End, and close the connection."""
-        self._alarms.close()
-        self._task.cancel()
-        await asyncio.wait([self._task])
 
     async def _run(self) -> None:
         try:
@@ -180,22 +158,29 @@ class Poller:
 
     async def _look(self, now: float) -> None:
         is_whole = now >= self._next_whole or not self._looked_at
+        due = self._next()
         self._ends_in = None
         try:
             client = self._client or await self._connect()
             await self._carry_out(self._sight.look(client.calls_a_minute, whole=is_whole), client)
         except ArtificerError as error:
+            tell_failed_look(Stats, self._hook.artificer_conn_id)
             await self._failed(error)
         except Exception as error:
             log.exception("The poller of connection %r failed; it goes on.", self._hook.artificer_conn_id)
             await self._failed(ReplyError(f"The poller failed: {type(error).__name__}: {error}"))
         else:
+            self._tell_metrics(time.time() - now, max(0.0, now - due))
             await self._answered()
             if is_whole or self._sight.tells_changes:
                 self._looked_at = now
                 self._poll = min((one.fleet.poll_interval for one in self._members), default=math.inf)
                 most = client.calls_a_minute
                 self._next_whole = now + interval(self._poll, self._sight.calls, most, self._ends_in)
+
+    def _tell_metrics(self, took: float, lag: float) -> None:
+        conn_id, watched = self._hook.artificer_conn_id, len(self._watchers)
+        tell_look(Stats, conn_id, watched=watched, requests=self._sight.calls, took=took, lag=lag)
 
     async def _connect(self) -> AsyncArtificer:
         # What takes time is imported, and made, beside the event loop.
@@ -244,7 +229,8 @@ class Poller:
                     raise page
                 self._tell(page.jobs)
                 # Of the rest of them there would be a thousand times more to keep.
-                found.append(PageRead([job.id for job in page.jobs], page.total, page.next_cursor))
+                ids = [self._known_as(job.id) for job in page.jobs]
+                found.append(PageRead(ids, page.total, page.next_cursor))
                 await asyncio.sleep(0)
         return found
 
@@ -271,6 +257,11 @@ class Poller:
             self._consider(watcher, now)
         return {job_id} if passes(error) else set()
 
+    def _known_as(self, job_id: str) -> str:
+        """Give the id that is kept for a job already: a second one in each place would add up."""
+        watched = (own for one in self._watchers.get(job_id, ()) for own in one.fleet.job_ids)
+        return next((own for own in watched if own == job_id), job_id)
+
     def _tell(self, jobs: Iterable[BatchJob | JobStanding]) -> None:
         now = time.time()
         for job in jobs:
@@ -294,7 +285,7 @@ class Poller:
             return
         wake = watcher.fleet.verdict(now, self._looked_at)
         if wake is not None:
-            self.leave(watcher)
+            self._forget(watcher)
             watcher.end(wake)
             return
         for line in watcher.fleet.warnings(self._looked_at):

@@ -15,12 +15,14 @@ from artificer_provider.batch.watch import MAX_UNREACHABLE, Terms
 from artificer_provider.hooks.artificer import ArtificerHook
 from artificer_provider.hooks.ending import cancel_jobs
 from artificer_provider.triggers._airflow import BaseTrigger, TriggerEvent, task_state
-from artificer_provider.triggers._poller import Watching
+from artificer_provider.triggers._poller import poller_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    from artificer_provider.triggers._watcher import Watcher
 
 
 #: How long an end below Airflow 3.3 is held up (seconds); what is under way by then goes on.
@@ -111,13 +113,16 @@ class ArtificerBatchTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Watch, and fire one event."""
-        more = f" and {len(self.job_ids) - _NAMED:,} more" if len(self.job_ids) > _NAMED else ""
-        self._say(logging.INFO, f"Watching job {', '.join(self.job_ids[:_NAMED])}{more}.")
-        async with Watching(self.artificer_conn_id, self.job_ids, self.terms) as watcher:
+        self._say(logging.INFO, f"Watching job {_some_of(self.job_ids)}.")
+        poller = poller_of(self.artificer_conn_id)
+        watcher = poller.join(self.job_ids, self.terms)
+        # A context manager, or a line in a variable, would be kept as long as the trigger waits.
+        try:
             while watcher.wake is None:
                 await watcher.news()
-                for level, line in watcher.lines():
-                    self._say(level, line)
+                self._say_all(watcher)
+        finally:
+            await poller.leave(watcher)
         self._fired = True
         yield TriggerEvent(watcher.wake.to_json())
 
@@ -148,6 +153,14 @@ class ArtificerBatchTrigger(BaseTrigger):
                 await asyncio.wait_for(self.on_kill(), _MAX_CLEANUP)
 
     @classmethod
+    def _say_all(cls, watcher: Watcher) -> None:
+        # How the jobs ended is told by the worker that goes on. A thousand lines at one moment are more than
+        # a supervisor takes from its pipe, and whoever writes to a full pipe holds the event loop.
+        if watcher.wake is None:
+            for level, line in watcher.lines():
+                cls._say(level, line)
+
+    @classmethod
     def _say(cls, level: int, line: str) -> None:
         # With the logger of the class, and not from the generator: a logger of its own is a kilobyte that a
         # trigger would keep as long as it waits, and a frame in which a line is logged another quarter.
@@ -162,3 +175,8 @@ class ArtificerBatchTrigger(BaseTrigger):
             return
         async with await ArtificerHook(self.artificer_conn_id).get_async_conn() as client:
             await cancel_jobs(client, self.job_ids, why, self.log)
+
+
+def _some_of(job_ids: Sequence[str]) -> str:
+    more = f" and {len(job_ids) - _NAMED:,} more" if len(job_ids) > _NAMED else ""
+    return ", ".join(job_ids[:_NAMED]) + more

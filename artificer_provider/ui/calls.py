@@ -11,14 +11,8 @@ from artificer_provider.ui.engines import ENDED_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from artificer_provider.client.models.batch import (
-        BatchJob,
-        BatchJobResult,
-        JobList,
-        PhaseAnalytics,
-        RowsPage,
-        Timeline,
-    )
+    from artificer_provider.client.models.batch import BatchJob, BatchJobResult, PhaseAnalytics, Timeline
+    from artificer_provider.client.models.pages import JobList, RowsPage
     from artificer_provider.ui.engines import Engine
 
 FIRST_FAILURES = 20

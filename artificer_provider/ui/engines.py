@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.concurrency import run_in_threadpool
@@ -15,6 +16,7 @@ from artificer_provider.ui.shared import Shared
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Hashable
 
+    from artificer_provider.batch.identity import RunKey
     from artificer_provider.client import AsyncArtificer
     from artificer_provider.client.models.health import Health
 
@@ -61,6 +63,11 @@ class Engine:
     def fresh_seconds(self) -> float:
         """How long what it says is good."""
         return FRESH_SECONDS_TRPC if self.dialect == "trpc" else FRESH_SECONDS
+
+    def key_of(self, task: RunKey) -> RunKey:
+        """Name a task as its jobs on this engine do: the connection may have a namespace of its own."""
+        own = self.settings.namespace
+        return task if own is None else replace(task, namespace=own)
 
     async def look(
         self,

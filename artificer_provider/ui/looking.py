@@ -46,7 +46,8 @@ class Looks:
             OWNERS_SECONDS,
             lambda: run_in_threadpool(_airflow.newest_xcoms, JOBS_KEY, KNOWN_OWNERS),
         )
-        return by_job(conn_id, pushed)
+        engine = await self.engines.of(conn_id)
+        return by_job(conn_id, [(engine.key_of(task), value) for task, value in pushed])
 
 
 def _looks(request: Request) -> Looks:

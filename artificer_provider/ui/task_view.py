@@ -91,7 +91,7 @@ class TaskView:
             raise NoSuchThingError(f"The task {self.task.task_id} has no job {job_id!r} in that run.")
         engine = await self.looks.engines.of(named.connection_id)
         job = await calls.get_job(engine, job_id)
-        if not await self._is_shown(job, named.connection_id, right):
+        if not await self._is_shown(job, named.connection_id, engine, right):
             raise NoSuchThingError(f"The job {job_id} bears the mark of another task.")
         return await self._view(named.connection_id, engine), job
 
@@ -119,18 +119,18 @@ class TaskView:
                 job = await calls.get_job(engine, job_id, seconds=seconds)
             except NotFoundError:  # deleted since
                 return None
-            return job if await self._is_shown(job, named.connection_id, SEES) else None
+            return job if await self._is_shown(job, named.connection_id, engine, SEES) else None
 
         jobs = [job for job in await asyncio.gather(*map(found, ids)) if job is not None]
         return await (await self._view(named.connection_id, engine)).jobs(jobs)
 
-    async def _is_shown(self, job: BatchJob, conn_id: str, right: Right) -> bool:
+    async def _is_shown(self, job: BatchJob, conn_id: str, engine: Engine, right: Right) -> bool:
         """Tell whether the mark in a job's name lets it be shown here, as ``owners.py`` says."""
         digits = marked_run(job.name)
-        if digits is None or digits == self.task.digits:
+        if digits is None or digits == engine.key_of(self.task).digits:
             return True
         # A sensor waits for what another task made: of this run, or of a DAG that the user may see as well.
-        if digits in await self._digits_of_run():
+        if digits in {engine.key_of(task).digits for task in await self._tasks_of_run()}:
             return True
         made_by = owner(job.id, job.name, await self.looks.owners(conn_id))
         if made_by is None:
@@ -138,12 +138,11 @@ class TaskView:
             return False
         return await self._may(right, made_by.dag_id)
 
-    async def _digits_of_run(self) -> frozenset[str]:
-        def read() -> frozenset[str]:
-            return frozenset(task.digits for task in _airflow.tasks_of_run(self.task))
-
+    async def _tasks_of_run(self) -> list[RunKey]:
         key = ("run", self.task.dag_id, self.task.run_id)
-        return await self.looks.airflow.get(key, RUN_SECONDS, lambda: run_in_threadpool(read))
+        return await self.looks.airflow.get(
+            key, RUN_SECONDS, lambda: run_in_threadpool(_airflow.tasks_of_run, self.task)
+        )
 
     async def _result(self) -> dict[str, Json] | None:
         if not await self._may(READS, self.task.dag_id):

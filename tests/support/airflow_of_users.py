@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from local_airflow import FOUND_SECONDS, LocalAirflow
+from airflow_base import FOUND_SECONDS
+from local_airflow import LocalAirflow
 from processes import wait_until
 
 from artificer_provider.links import JOBS_KEY
@@ -56,5 +57,5 @@ class AirflowOfUsers(LocalAirflow):
         [job_id] = self.xcom(dag_id, run_id, task_id, JOBS_KEY)["job_ids"]
         return run_id, job_id
 
-    def _sign_in(self) -> str:
+    def _own_token(self) -> str:
         return self.token("admin")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from support.engine import Engine
+    from support.load import Load
     from support.model_server import ModelServer
 
 ENDED = {"COMPLETED", "FAILED", "CANCELLED"}
@@ -45,6 +46,19 @@ def rows_in(folder: Path) -> list[dict[str, Any]]:
 def check_folder(folder: Path) -> None:
     """There is the manifest, and what it names, and nothing else."""
     assert {file.name for file in folder.iterdir()} == {"manifest.json", *manifest_in(folder)["files"]}
+
+
+def check_landed(load: Load, folder: Path) -> None:
+    """
+    Each row of a run is there once, in its order, in the folders of its tasks.
+
+    :param folder: what the run was told as its output.
+    """
+    tasks = sorted(task for task in folder.iterdir() if task.is_dir())
+    for task in tasks:
+        check_folder(task)
+    outputs = [row["output"] for task in tasks for row in rows_in(task)]
+    assert outputs == [f">{text}" for text in load.texts], load
 
 
 def check_jobs(jobs: list[dict[str, Any]], folder: Path, given_up: str = "no generation") -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from local_airflow import DagLoadError
+from airflow_base import DagLoadError
 
 if TYPE_CHECKING:
     from local_airflow import LocalAirflow

@@ -20,6 +20,7 @@ from artificer_provider.client.errors import (
     AuthenticationError,
     ConfigurationError,
     RateLimitError,
+    ReplyError,
 )
 from artificer_provider.operators._errors import permanent_under, told_to_airflow
 from artificer_provider.operators.batch import ArtificerCreateBatchOperator
@@ -60,11 +61,20 @@ def test_a_rate_limit_waits_as_long_as_the_engine_says() -> None:
     [
         ArtificerConnectionError("Cut.", sent=True),
         RateLimitError("Too many calls.", status_code=429),
+        ReplyError("The page of a proxy whose engine is away."),
         ValueError("not ours"),
     ],
 )
 def test_of_anything_else_airflow_decides(error: BaseException) -> None:
     assert decided(error) == RetryDecision.default()
+
+
+def test_the_reply_of_another_server_leaves_the_retry_to_airflow_where_an_operator_has_it_too() -> None:
+    with pytest.raises(AirflowException) as caught, told_to_airflow(lambda: "All is kept."):
+        raise ReplyError("The page of a proxy whose engine is away.")
+    assert not isinstance(caught.value, AirflowFailException)
+    assert "All is kept. This may pass" in str(caught.value)
+    assert decided(caught.value) == RetryDecision.default()
 
 
 def test_a_chain_of_causes_that_bites_its_tail_ends() -> None:

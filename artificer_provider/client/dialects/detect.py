@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from artificer_provider.client._retry import Outcome, Patience
 
 API = "/api/trpc"
-_PASSING = frozenset({408, 425, 429, 502, 503, 504})
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TURNED_AWAY = frozenset({401, 403})
 

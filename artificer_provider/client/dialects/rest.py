@@ -99,7 +99,7 @@ def read(request: Request[T], reply: WireReply) -> T:
     into, made = adapter(request.into), request.rest.read
     try:
         if made is not None:
-            return into.validate_python(made(from_json(reply.content), reply.headers))
+            return into.validate_python(made(from_json(reply.content, cache_strings="keys"), reply.headers))
         return into.validate_json(reply.content or b"null")
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]

@@ -5,20 +5,23 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
 
-from artificer_provider.client.models._base import NULL_IS_EMPTY_LIST, NULL_IS_ZERO, Reply
+from artificer_provider.client.models._base import NULL_IS_EMPTY_LIST, NULL_IS_ZERO, Reply, wire_name
 from artificer_provider.client.models.batch import DeletedJob
 from artificer_provider.client.states import JobStatus
 
+_CONFIG = ConfigDict(alias_generator=wire_name, populate_by_name=True, extra="ignore")
 
-class JobStanding(Reply):
+
+@dataclass(frozen=True, slots=True, config=_CONFIG)
+class JobStanding:
     """
     Where a job stands: the part of it that changes while it runs, and nothing else.
 
-    Of a whole row it is its moments that take long to read, and its settings that take up memory.
+    Of a whole row it is its moments that take long to read, and its settings that take up memory. As a
+    dataclass it takes up a tenth of what a model does.
     """
-
-    model_config = ConfigDict(extra="ignore")
 
     id: str
     status: JobStatus

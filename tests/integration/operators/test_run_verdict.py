@@ -6,13 +6,14 @@ import json
 import time
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException, Stats
 from support.airflow import Died, StoreDouble, TaskInstanceDouble, context
 from support.run_batch import operator
 from support.shared import API_KEY, CALL_COST, HONEST
+from support.statsd import listening
 
 from artificer_provider.client import Artificer
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from support.shared import EngineWith
 
     from artificer_provider.client._core import Request
+    from artificer_provider.metrics import Stats as StatsOfOurs
 
 TEXTS = [f"text {number}" for number in range(4)]
 #: What a task with two retries has: a clear of its first try makes it three, and so on.
@@ -68,6 +70,20 @@ def test_a_verdict_is_repeated_for_nothing_by_a_retry_and_paid_for_again_when_cl
     assert Counter(models.texts()) == Counter([*TEXTS, "text 1"])
     run.execute(CLEARED + 2)
     assert Counter(models.texts()) == Counter([*TEXTS, "text 1", "text 1"])
+
+
+def test_metrics_are_told_of_an_end_once_and_of_rows_that_are_landed_again_no_more(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with listening(cast("StatsOfOurs", Stats), monkeypatch) as listener:
+        run.execute(BEFORE)
+        run.execute(CLEARED)  # succeeded before: the same rows for nothing
+        Stats.incr("done")
+        heard = listener.until("airflow.done")
+    assert heard["airflow.artificer.run.ended"] == ["1|c"]
+    assert heard["airflow.artificer.run.items"] == [f"{len(TEXTS)}|c"]
+    assert heard["airflow.artificer.run.cost"] == [f"{len(TEXTS) * CALL_COST}|g"]
+    assert len(heard["airflow.artificer.run.duration"]) == 1
 
 
 def test_a_budget_that_was_passed_is_told_again_and_starts_nothing_more(

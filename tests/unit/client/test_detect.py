@@ -153,7 +153,7 @@ async def test_a_site_that_is_no_engine_is_told_so_to_the_async_client_too(serve
             await client.health()
 
 
-@pytest.mark.parametrize("status", [502, 503, 504, 429])
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 429])
 def test_a_gateway_whose_engine_is_away_for_a_moment_is_asked_again(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:

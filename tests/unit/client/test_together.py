@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -12,6 +14,8 @@ from support.scripted_server import Reply
 from support.wire import answer, job, listed, refusal, standing
 
 from artificer_provider.client._pace import Budget
+from artificer_provider.client.dialects.trpc_bundle import TrpcBundle
+from artificer_provider.client.dialects.wire import WireReply
 from artificer_provider.client.errors import (
     ArtificerConnectionError,
     AuthenticationError,
@@ -22,6 +26,7 @@ from artificer_provider.client.errors import (
 )
 from artificer_provider.client.models.batch import BatchJob
 from artificer_provider.client.models.standing import JobPage
+from artificer_provider.client.resources import _jobs
 from artificer_provider.client.states import JobStatus
 
 if TYPE_CHECKING:
@@ -165,6 +170,21 @@ def test_answers_may_stand_apart(server: ScriptedServer, deployed: Artificer) ->
     assert [one.id for one in found if isinstance(one, BatchJob)] == ["j1", "j2"]
 
 
+def test_what_looks_like_the_end_of_an_answer_may_stand_inside_of_one(
+    server: ScriptedServer, deployed: Artificer
+) -> None:
+    odd = standing("RUNNING", "j1", error='},{"result":{', parts=[{"a": 1}, {"result": {}}, {"error": {}}])
+    server.will_answer(several(odd, GONE, odd, status=207))
+    assert kinds(deployed.batch.get_many(["j1", "j2", "j3"])) == [BatchJob, NotFoundError, BatchJob]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_list_of_another_length_is_none(server: ScriptedServer, trpc: Artificer, count: int) -> None:
+    server.will_answer(several(*[standing("RUNNING")] * count))
+    with pytest.raises(ReplyError, match="no list of 2 tRPC answers"):
+        trpc.batch.get_many(["j1", "j2"])
+
+
 def test_nothing_is_asked_for_nothing(server: ScriptedServer, either: Artificer) -> None:
     assert either.batch.get_many([]) == []
     assert server.asked == []
@@ -185,3 +205,29 @@ def test_pages_say_how_many_jobs_there_are(server: ScriptedServer, either: Artif
     assert ([job.id for job in page.jobs], page.total) == (["j1", "j2"], 202)
     assert page.next_cursor == (None if wire.is_trpc else "c7")
     assert len(server.asked) == (1 if wire.is_trpc else 2)
+
+
+def page_of(rows: int) -> Reply:
+    """Write a page of rows as large as a deployed engine's."""
+    more = {"config": {"phases": [{"name": "one"}, {"name": "two"}]}, "currentPhase": "one", "userId": "u"}
+    jobs = [{**listed("n", f"cmwrxux65{number:016d}", "RUNNING"), **more} for number in range(rows)]
+    dates = {f"jobs.{number}.createdAt": ["Date"] for number in range(rows)}
+    said = {"json": {"success": True, "jobs": jobs, "total": rows}, "meta": {"values": dates, "v": 1}}
+    return Reply(body={"result": {"data": said}})
+
+
+@pytest.mark.parametrize(("pages", "most"), [(1, 300_000), (8, 500_000)])
+def test_of_many_pages_one_is_parsed_at_a_time_and_little_is_kept(pages: int, most: int) -> None:
+    request = _jobs.page_of(None, 0)
+    bundle = TrpcBundle("", [request] * pages, [""] * pages)
+    content = json.dumps([page_of(100).body] * pages).encode()
+    list(bundle.read(WireReply(200, {}, content), datetime.now(UTC)))  # what is made once belongs to none
+    tracemalloc.start()
+    try:
+        found = list(bundle.read(WireReply(200, {}, content), datetime.now(UTC)))
+        kept, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(found) == pages
+    assert kept / pages < 40_000
+    assert peak < most

@@ -299,8 +299,8 @@ def test_make_alone_helps_passes_over_a_broken_python_and_hands_args_on(project:
         return subprocess.check_output(command, cwd=project.root, env=project.environ, text=True, timeout=60)
 
     assert re.findall(r"^  ([\w-]+) ", make(), re.MULTILINE) == [
-        "demo", "ui", "engine", "test", "test-ui", "test-slow", "coverage", "test-chaos", "test-live",
-        "bench", "check", "venv", "lock", "clean", "help",
+        "demo", "ui", "engine", "test", "test-ui", "test-slow", "coverage", "test-chaos", "test-distributed",
+        "test-live", "bench", "check", "venv", "lock", "clean", "help",
     ]  # fmt: skip
     make("venv")
     executable(project.root / ".venv" / "bin" / "artificer", '#!/bin/sh\nprintf \'<%s>\' "$@" "$KEY"\n')
@@ -309,11 +309,11 @@ def test_make_alone_helps_passes_over_a_broken_python_and_hands_args_on(project:
 
 def test_check_runs_all_checks_though_one_fails_and_says_which(project: Project) -> None:
     project.run("venv")
-    for tool in ("ruff", "mypy", "lint-imports", "pyright", "node"):
+    for tool in ("ruff", "bandit", "mypy", "lint-imports", "pyright", "node"):
         executable(project.root / ".venv" / "bin" / tool, f"#!/bin/sh\necho {tool} ran; [ {tool} != mypy ]\n")
     code, out, _ = project.run("check")
     assert code == 1
-    assert re.findall(r"(\S+) ran", out) == ["ruff", "ruff", "mypy", "lint-imports", "pyright"]
+    assert re.findall(r"(\S+) ran", out) == ["ruff", "ruff", "bandit", "mypy", "lint-imports", "pyright"]
     assert re.search(r"^== mypy: failed, \d+\.\d s$", out, re.MULTILINE)
     assert out.endswith("Failed: mypy\n")
 

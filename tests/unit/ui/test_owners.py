@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from artificer_provider.batch.identity import JobKey, RunKey, marked_run, own_name
 from artificer_provider.client.limits import MAX_NAME_CHARS
+from artificer_provider.hooks.settings import Settings
+from artificer_provider.ui.engines import Engine
 from artificer_provider.ui.owners import TaskJobs, by_job, owner, read_jobs
 
 MAKER = RunKey("airflow", "dag", "make", "run", -1)
@@ -81,3 +85,12 @@ def test_a_job_without_a_mark_is_of_the_first_who_named_it() -> None:
 
 def test_a_job_of_another_connection_is_another_job() -> None:
     assert owner("j", "by hand", by_job("engine", [(MAKER, said("j", connection_id="other"))])) is None
+
+
+@pytest.mark.parametrize(("namespace", "named"), [(None, "airflow"), ("team", "team")])
+async def test_a_task_is_known_by_the_namespace_of_the_connection_where_it_has_one(
+    namespace: str | None, named: str
+) -> None:
+    engine = Engine(Settings("http://127.0.0.1:9", None, namespace=namespace))
+    assert engine.key_of(MAKER) == replace(MAKER, namespace=named)
+    await engine.close()

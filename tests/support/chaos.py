@@ -1,0 +1,148 @@
+"""A load that never ends, and the faults of a plan upon it; what was done is written down as it is done."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from itertools import count
+from typing import TYPE_CHECKING
+
+from airflow_base import OVER
+
+from support.load import Load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.fault_plan import Fault
+    from support.site import Site
+
+log = logging.getLogger(__name__)
+
+#: How many runs are under way at once; a run has about five tasks.
+AT_ONCE = 3
+#: The runs that follow one another, by DAG: how many files, and how many items in each.
+SHAPES = (("fan_out", 3, 4), ("sharded", 1, 16), ("in_a_worker", 2, 4))
+LOOK_SECONDS = 0.5
+#: All that was under way when the last fault passed ends within this time, or it is stuck.
+DRAIN_SECONDS = 600.0
+
+
+class Journal:
+    """
+    A file of what was done, a line of JSON each: a run that is broken off goes on where it was.
+
+    :param file: kept by whoever runs the tests.
+    """
+
+    def __init__(self, file: Path, seed: int, count: int) -> None:
+        self._file = file
+        self._plan = {"seed": seed, "count": count}
+        file.parent.mkdir(parents=True, exist_ok=True)
+
+    def next_fault(self) -> int:
+        """
+        Give the number of the fault to go on with.
+
+        That is the first of the plan when all of it was done, and the first of a round that did not balance.
+        """
+        done, balanced, count = 0, 0, self._plan["count"]
+        for line in self._file.read_text().splitlines() if self._file.exists() else ():
+            entry = json.loads(line)
+            if {name: entry.get(name) for name in self._plan} != self._plan:
+                continue
+            if "fault" in entry:
+                done = entry["fault"]["number"] + 1
+            elif entry["verdict"] == "balanced":
+                done = balanced = done % count
+            else:
+                done = balanced
+        # Broken off after its last fault, a round was not balanced: that is no end.
+        return done if done < count else balanced
+
+    def write(self, **entry: object) -> None:
+        """Add a line."""
+        with self._file.open("a") as file:
+            file.write(json.dumps({**self._plan, **entry}) + "\n")
+
+
+@dataclass
+class Round:
+    """Some faults of a plan, upon a load that goes on all the time."""
+
+    site: Site
+    faults: list[Fault]
+    journal: Journal
+    name: str
+    loads: list[Load] = field(default_factory=list)
+    states: dict[str, str] = field(default_factory=dict)
+    _waiting: list[Fault] = field(default_factory=list)
+    _under_way: list[Fault] = field(default_factory=list)
+    _begun: float = 0.0
+    _looked: float = 0.0
+
+    def run(self) -> None:
+        """
+        Let all of them begin and pass, and all runs come to their end.
+
+        :raises AssertionError: naming the runs that do not.
+        """
+        self._waiting = list(self.faults)
+        shapes = (SHAPES[number % len(SHAPES)] for number in count())
+        self._fill(next(shapes))
+        self._begun = time.monotonic() - self.faults[0].at + 10.0  # the first load gets under way
+        while self._waiting or self._under_way:
+            self._pulse()
+            if len(self.loads) - len(self.states) < AT_ONCE:
+                self._fill(next(shapes))
+            time.sleep(0.1)
+        end = time.monotonic() + DRAIN_SECONDS
+        while len(self.states) < len(self.loads):
+            self._pulse()
+            assert time.monotonic() < end, f"stuck: {self._open()}"
+            time.sleep(0.1)
+
+    def _fill(self, shape: tuple[str, int, int]) -> None:
+        dag_id, files, items = shape
+        load = Load(dag_id, f"{self.name}-{len(self.loads)}", files, items)
+        self.loads.append(load)
+        self.site.begin(load, pulse=self._pulse)
+
+    def _open(self) -> list[Load]:
+        return [load for load in self.loads if load.run_id not in self.states]
+
+    def _pulse(self) -> None:
+        """Do what is due: begin faults, mend them, start again what fell over, and look at the runs."""
+        now = time.monotonic() - self._begun
+        while self._begun and self._waiting and self._waiting[0].at <= now:
+            self._begin(self._waiting.pop(0))
+        for fault in [fault for fault in self._under_way if fault.until <= now]:
+            self._under_way.remove(fault)
+            self.site.mend(fault)
+            log.info("over: %s", fault)
+        self.site.airflow.check_running()
+        if time.monotonic() - self._looked > LOOK_SECONDS:
+            self._look()
+            self._looked = time.monotonic()
+
+    def _begin(self, fault: Fault) -> None:
+        can = self.site.can_befall(fault)
+        log.info("%s%s", fault, "" if can else " (not on this machine)")
+        if can:
+            self.site.befall(fault)
+            self._under_way.append(fault)
+        self.journal.write(fault=asdict(fault), befell=can)
+
+    def _look(self) -> None:
+        """See how one run is: all of them at once would be a load of their own."""
+        if not (under_way := self._open()):
+            return
+        load = under_way[int(time.monotonic() / LOOK_SECONDS) % len(under_way)]
+        with suppress(KeyError, TypeError):
+            state = (self.site.airflow.dag_run(load.dag_id, load.run_id) or {})["state"]
+            if state in OVER:
+                self.states[load.run_id] = state
+                log.info("%s: %s", load.run_id, state)
