@@ -6,7 +6,7 @@ import os
 import shutil
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 from axe_playwright_python.sync_playwright import Axe
@@ -16,7 +16,6 @@ from playwright.sync_api import expect
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
-    from support.airflow_of_users import AirflowOfUsers
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 NO_BROWSER = (
@@ -37,6 +36,17 @@ def browser_path() -> str:
     return found
 
 
+class Site(Protocol):
+    """An Airflow that users sign in to."""
+
+    @property
+    def address(self) -> str:
+        """Where it is, with its base path."""
+
+    def token(self, user: str) -> str:
+        """Sign a user in."""
+
+
 class Visit:
     """
     A user in front of a browser of their own.
@@ -45,7 +55,7 @@ class Visit:
     """
 
     def __init__(
-        self, browser: Browser, airflow: AirflowOfUsers, user: str, *, theme: str, width: int
+        self, browser: Browser, airflow: Site, user: str, *, theme: str = "light", width: int = 1280
     ) -> None:
         self._airflow = airflow
         self._context = browser.new_context(viewport={"width": width, "height": 900}, timezone_id="UTC")

@@ -76,10 +76,18 @@ def slow_engine(slow_model: ModelServer, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(scope="session")
-def airflow(slow_engine: LocalEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowOfUsers]:
+def plugin_path(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Give a PYTHONPATH with which the plugin is found as the wheel declares it."""
+    metadata, _ = wheel_metadata(REPOSITORY, tmp_path_factory.mktemp("wheel"))
+    return os.pathsep.join([str(metadata), str(REPOSITORY), *sys.path])
+
+
+@pytest.fixture(scope="session")
+def airflow(
+    slow_engine: LocalEngine, plugin_path: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[AirflowOfUsers]:
     """Give it the demo and the DAGs of this folder, and a connection to the slow engine."""
     home = tmp_path_factory.mktemp("airflow")
-    metadata, _ = wheel_metadata(REPOSITORY, tmp_path_factory.mktemp("wheel"))
     dags = home / "dags"
     shutil.copytree(Path(__file__).parent / "dags", dags)
     shutil.copy(REPOSITORY / "dags_examples" / "artificer_demo.py", dags)
@@ -87,7 +95,7 @@ def airflow(slow_engine: LocalEngine, tmp_path_factory: pytest.TempPathFactory) 
     env = {
         "ARTIFICER_TEST_OUTPUT": str(tmp_path_factory.mktemp("rows")),
         "ARTIFICER_DEMO_OUTPUT": str(tmp_path_factory.mktemp("demo")) + "/{{ run_id }}",
-        "PYTHONPATH": os.pathsep.join([str(metadata), str(REPOSITORY), *sys.path]),
+        "PYTHONPATH": plugin_path,
     }
     with AirflowOfUsers(home, dags, env) as airflow:
         airflow.migrate()
@@ -125,7 +133,7 @@ def quick_jobs(airflow: AirflowOfUsers, quick_engine: LocalEngine) -> Callable[[
 
     def run(name: str, items: list[str]) -> str:
         with Artificer(base_url=quick_engine.address) as client:
-            phases = [{"name": "kind", "task_type": "classify", "parameters": {"labels": ["short", "long"]}}]
+            phases = [{"name": "gist", "task_type": "summarize", "parameters": {"sentences": 1}}]
             job = client.batch.create(name, [{"input": item} for item in items], phases)
             client.batch.start(job.id)
             client.batch.wait(job.id, timeout=300)

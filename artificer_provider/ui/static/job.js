@@ -80,7 +80,7 @@ function Shown({ page, door, refresh }) {
       <div>
         <${Title} as="h2">${titleOf(job)}<//>
         <p class="under">
-          <${Status} status=${job.status} />
+          <${Status} ...${job} />
           ${job.owner && html`<${OwnerLink} owner=${job.owner} />`}
         </p>
       </div>

@@ -176,7 +176,7 @@ export const JobsTable = ({ jobs, now, connection }) => html`
 /** @param {{job: Job, now: string, connection?: string}} props */
 const JobRow = ({ job, now, connection }) => html`
   <tr role="row">
-    <td role="cell"><${Status} status=${job.status} /></td>
+    <td role="cell"><${Status} ...${job} /></td>
     <th role="rowheader" scope="row">
       <${Go} class="title" to=${connection ? { connection, job: job.id } : { job: job.id }}>
         ${titleOf(job)}

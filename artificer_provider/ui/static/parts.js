@@ -18,13 +18,22 @@ const ICONS = /** @type {Object<string, string>} */ ({
 });
 const OTHER = "M8 5.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5Z";
 
-/** The state of a job or a row: a word, a sign and a colour. @param {{status: string}} props */
-export const Status = ({ status }) => html`
-  <span class="status" data-status=${status}>
-    <svg viewBox="0 0 16 16" aria-hidden="true"><path fill-rule="evenodd" d=${ICONS[status] ?? OTHER} /></svg>
-    ${word(status)}
-  </span>
-`;
+/**
+ * The state of a job or a row: a word, a sign and a colour. That a job is completed is no praise of its items.
+ *
+ * @param {{status: string, failed?: number}} props
+ */
+export function Status({ status, failed = 0 }) {
+  const flawed = status === "COMPLETED" && failed > 0;
+  return html`
+    <span class="status" data-status=${flawed ? "FLAWED" : status}>
+      <svg viewBox="0 0 16 16" aria-hidden="true">
+        <path fill-rule="evenodd" d=${ICONS[flawed ? "FAILED" : status] ?? OTHER} />
+      </svg>
+      <span>${word(status)}${flawed && ", with failures"}</span>
+    </span>
+  `;
+}
 
 /** A figure, or in words that nobody told it. @param {{value: string|null, short?: boolean}} props */
 export function Figure({ value, short = false }) {
