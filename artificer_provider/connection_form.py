@@ -72,10 +72,12 @@ FIELDS: Final[dict[str, dict[str, Any]]] = {
 
 #: What becomes of Airflow's own fields (``ui-field-behaviour``).
 BEHAVIOUR: Final[dict[str, Any]] = {
-    "hidden-fields": ["login", "port", "schema", "extra"],
+    # The port has a field: Airflow 3.3.2 tests no connection that has none (apache/airflow#73298).
+    "hidden-fields": ["login", "schema", "extra"],
     "relabeling": {"host": "Base URL", "password": "API key"},
     "placeholders": {
         "host": "https://engine.example.com",
+        "port": "443",
         "password": "sk_…",
         "ca": "/etc/ssl/certs/our-authority.pem",
         "worker_url": "https://worker.example.com",

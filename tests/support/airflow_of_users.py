@@ -41,15 +41,6 @@ class AirflowOfUsers(LocalAirflow):
         reply = self._http.post("/auth/token", json={"username": user, "password": PASSWORD})
         return str(reply.raise_for_status().json()["access_token"])
 
-    def move_connection(self, conn_id: str, host: str, port: int) -> None:
-        """Let a connection lead elsewhere, its port kept beside the address."""
-        path = f"/api/v2/connections/{conn_id}"
-        self._http.patch(
-            path,
-            params={"update_mask": ["host", "port"]},
-            json={"connection_id": conn_id, "conn_type": "artificer", "host": host, "port": port},
-        ).raise_for_status()
-
     def started(self, dag_id: str, task_id: str) -> tuple[str, str]:
         """Trigger a DAG, and give the ids of its run and of the one job that the task tells of."""
         run_id = self.trigger(dag_id)

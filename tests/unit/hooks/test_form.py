@@ -43,7 +43,7 @@ def _forms(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_each_field_is_a_setting_and_each_setting_is_in_the_form() -> None:
     ours = set(Settings.__slots__) - {"base_url", "api_key"}
     assert set(FIELDS) == ours
-    assert set(BEHAVIOUR["placeholders"]) <= {"host", "password", *FIELDS}
+    assert set(BEHAVIOUR["placeholders"]) <= {"host", "port", "password", *FIELDS}
 
 
 def test_every_field_says_what_it_does_and_none_is_required() -> None:
@@ -97,4 +97,7 @@ def test_airflow_reads_the_metadata_and_warns_of_nothing() -> None:
     standard: Any = shown.standard_fields
     assert standard.host.title == "Base URL"
     assert standard.password.title == "API key"
-    assert [name for name in ("login", "port", "url_schema") if getattr(standard, name).hidden]
+    assert [name for name in ("host", "login", "port", "url_schema") if getattr(standard, name).hidden] == [
+        "login",
+        "url_schema",
+    ]
