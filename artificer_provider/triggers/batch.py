@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
-    from artificer_provider.triggers._watcher import Watcher
+    from artificer_provider.triggers._watcher import Line
 
 
 #: How long an end below Airflow 3.3 is held up (seconds); what is under way by then goes on.
@@ -113,14 +113,19 @@ class ArtificerBatchTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Watch, and fire one event."""
-        self._say(logging.INFO, f"Watching job {_some_of(self.job_ids)}.")
         poller = poller_of(self.artificer_conn_id)
         watcher = poller.join(self.job_ids, self.terms)
         # A context manager, or a line in a variable, would be kept as long as the trigger waits.
         try:
+            await watcher.news()
+            if watcher.wake is None:
+                # Not before: while a thousand triggers begin, Airflow's own lines fill the supervisor's pipe.
+                await self._say((logging.INFO, f"Watching job {_some_of(self.job_ids)}."), *watcher.lines())
             while watcher.wake is None:
                 await watcher.news()
-                self._say_all(watcher)
+                # How the jobs ended is told by the worker that goes on.
+                if watcher.wake is None:
+                    await self._say(*watcher.lines())
         finally:
             await poller.leave(watcher)
         self._fired = True
@@ -153,18 +158,16 @@ class ArtificerBatchTrigger(BaseTrigger):
                 await asyncio.wait_for(self.on_kill(), _MAX_CLEANUP)
 
     @classmethod
-    def _say_all(cls, watcher: Watcher) -> None:
-        # How the jobs ended is told by the worker that goes on. A thousand lines at one moment are more than
-        # a supervisor takes from its pipe, and whoever writes to a full pipe holds the event loop.
-        if watcher.wake is None:
-            for level, line in watcher.lines():
-                cls._say(level, line)
+    async def _say(cls, *lines: Line) -> None:
+        # Beside the event loop, as Airflow itself does: of a thousand triggers that log at one moment, the
+        # supervisor's pipe is full, and whoever writes to it waits.
+        await asyncio.to_thread(cls._write, lines)
 
     @classmethod
-    def _say(cls, level: int, line: str) -> None:
-        # With the logger of the class, and not from the generator: a logger of its own is a kilobyte that a
-        # trigger would keep as long as it waits, and a frame in which a line is logged another quarter.
-        cls.logger().log(level, "%s", line)
+    def _write(cls, lines: Sequence[Line]) -> None:
+        # With the logger of the class: one of its own is a kilobyte that a trigger would keep.
+        for level, line in lines:
+            cls.logger().log(level, "%s", line)
 
     async def _end_jobs(self, task: RuntimeTaskInstance) -> None:
         state = await task_state(task)
