@@ -8,6 +8,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 import pytest
+from _pytest._io.saferepr import saferepr
 from rich.console import Console
 from rich.traceback import Traceback
 from structlog.tracebacks import ExceptionDictTransformer
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
 def listed(error: BaseException) -> Iterator[tuple[str, str]]:
     """Give the name of each renderer that writes logs, and what it shows."""
     kind, trace = type(error), error.__traceback__
-    yield "traceback", "".join(traceback.TracebackException(kind, error, trace, capture_locals=True).format())
+    try:
+        lines = [*traceback.TracebackException(kind, error, trace, capture_locals=True).format()]
+    except AttributeError:  # below Python 3.12 one variable that is only half made ends it all
+        lines = [*traceback.format_exception(error), *_variables(error)]
+    yield "traceback", "".join(lines)
     # What Airflow writes the exceptions of tasks and of its own processes with.
     for most, use_rich in ((20, False), (80, True), (10_000, False)):
         written = ExceptionDictTransformer(show_locals=True, locals_max_string=most, use_rich=use_rich)
@@ -36,3 +41,13 @@ def drawn(error: BaseException) -> Iterator[tuple[str, str]]:
     page.print(shown)
     assert isinstance(page.file, io.StringIO)
     yield "rich", page.file.getvalue()
+
+
+def _variables(error: BaseException | None) -> Iterator[str]:
+    """Show the variables of each frame of an error, and of those that led to it."""
+    while error is not None:
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            yield from (
+                f"{name} = {saferepr(value, maxsize=None)}\n" for name, value in frame.f_locals.items()
+            )
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
