@@ -32,6 +32,7 @@ from artificer_provider.metrics import tell_failed_look, tell_look
 from artificer_provider.triggers._airflow import Stats
 from artificer_provider.triggers._alarms import LONGEST_SLEEP, Alarms
 from artificer_provider.triggers._watcher import Watcher
+from artificer_provider.triggers._writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -87,6 +88,8 @@ class Poller:
         self._sight = Sight()
         self._outage = Outage(FIRST_PAUSE)
         self._alarms = Alarms(self._consider)
+        #: Writes what its triggers log, with a logger of theirs.
+        self.write = Writer().put
         self._client: AsyncArtificer | None = None
         self._has_asked_for_key = False
         self._poll = math.inf

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
-    from artificer_provider.triggers._watcher import Line
-
 
 #: How long an end below Airflow 3.3 is held up (seconds); what is under way by then goes on.
 _MAX_CLEANUP = 10.0
@@ -118,14 +116,12 @@ class ArtificerBatchTrigger(BaseTrigger):
         # A context manager, or a line in a variable, would be kept as long as the trigger waits.
         try:
             await watcher.news()
-            if watcher.wake is None:
-                # Not before: while a thousand triggers begin, Airflow's own lines fill the supervisor's pipe.
-                await self._say((logging.INFO, f"Watching job {_some_of(self.job_ids)}."), *watcher.lines())
+            # Not before: while a thousand triggers begin, Airflow's own lines fill the supervisor's pipe.
+            poller.write(self.logger(), [(logging.INFO, f"Watching job {_some_of(self.job_ids)}.")])
             while watcher.wake is None:
+                poller.write(self.logger(), watcher.lines())
                 await watcher.news()
-                # How the jobs ended is told by the worker that goes on.
-                if watcher.wake is None:
-                    await self._say(*watcher.lines())
+            # What was said of the end is left to the worker that goes on.
         finally:
             await poller.leave(watcher)
         self._fired = True
@@ -156,18 +152,6 @@ class ArtificerBatchTrigger(BaseTrigger):
         if not hasattr(BaseTrigger, "on_kill"):
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.on_kill(), _MAX_CLEANUP)
-
-    @classmethod
-    async def _say(cls, *lines: Line) -> None:
-        # Beside the event loop, as Airflow itself does: of a thousand triggers that log at one moment, the
-        # supervisor's pipe is full, and whoever writes to it waits.
-        await asyncio.to_thread(cls._write, lines)
-
-    @classmethod
-    def _write(cls, lines: Sequence[Line]) -> None:
-        # With the logger of the class: one of its own is a kilobyte that a trigger would keep.
-        for level, line in lines:
-            cls.logger().log(level, "%s", line)
 
     async def _end_jobs(self, task: RuntimeTaskInstance) -> None:
         state = await task_state(task)
