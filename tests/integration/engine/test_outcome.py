@@ -34,11 +34,12 @@ def priced(engine_with: EngineWith) -> Engine:
 
 
 @pytest.fixture
-def models(shared_models: ModelServer) -> Iterator[ModelServer]:
-    """The model server behind it, with nothing of another test in it."""
+def models(priced: Engine, shared_models: ModelServer) -> Iterator[ModelServer]:
+    """The model server behind it, with nothing of another test in it, nor a job that goes on asking it."""
     shared_models.forget()
     yield shared_models
     shared_models.forget()
+    wait_until(lambda: priced.http.get("/api/batch?status=RUNNING").json() == [], "no job runs")
 
 
 @pytest.fixture
