@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Self, TypeVar, cast
 from urllib.parse import urlsplit, urlunsplit
 
 from artificer_provider.connection_form import (
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0"})
 _SCHEMES = ("http", "https")
+
+C = TypeVar("C", "Artificer", "AsyncArtificer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,23 +83,16 @@ class Settings:
         """Make a client. Close it, or use it in a ``with`` block."""
         from artificer_provider.client import Artificer
 
-        return Artificer(
-            self.api_key,
-            self.base_url,
-            python_worker_url=self.worker_url,
-            dialect=self.dialect,
-            timeout=self.timeout,
-            connect_timeout=self.connect_timeout,
-            rate_budget=self.calls_a_minute,
-            verify=self.verify,
-            ca=self.ca,
-        )
+        return self._made(Artificer)
 
     def async_client(self) -> AsyncArtificer:
         """Make a client for ``await``."""
         from artificer_provider.client import AsyncArtificer
 
-        return AsyncArtificer(
+        return self._made(AsyncArtificer)
+
+    def _made(self, kind: type[C]) -> C:
+        return kind(
             self.api_key,
             self.base_url,
             python_worker_url=self.worker_url,
