@@ -80,6 +80,9 @@ class Handler(BaseHTTPRequestHandler):
             said = json.loads(parse_qs(asked.query)["input"][0])["json"]
             self._answer_query(asked.path.removeprefix("/batch."), self.jobs[said["jobId"]])
             return
+        if asked.path == "/api/batch":
+            self._answer_json([])  # asked by a name that no job has
+            return
         job_id, _, what = asked.path.removeprefix("/api/batch/").partition("/")
         job = self.jobs[job_id]
         if what == "results":
@@ -126,7 +129,7 @@ class Handler(BaseHTTPRequestHandler):
     def _answer_data(self, data: Json) -> None:
         self._answer_json({"result": {"data": {"json": data}}})
 
-    def _answer_json(self, value: Json) -> None:
+    def _answer_json(self, value: Json | list[Json]) -> None:
         self._answer(json.dumps(value).encode())
 
     def _answer(self, content: bytes, kind: str = "application/json") -> None:

@@ -49,8 +49,8 @@ class NameConversation(Payload):
     first_message: Annotated[str, StringConstraints(min_length=1, max_length=limits.MAX_MESSAGE_CHARS)]
 
 
-class ConversationSummary(Reply):
-    """A conversation in a list."""
+class _Described(Reply):
+    """What is known of a conversation, however it is shown."""
 
     id: str
     title: str | None = None
@@ -61,20 +61,16 @@ class ConversationSummary(Reply):
     project_id: str | None = None
     created_at: Instant | None = None
     updated_at: Instant | None = None
+
+
+class ConversationSummary(_Described):
+    """A conversation in a list."""
+
     message_count: int | None = None
     last_message_preview: str | None = None
 
 
-class Conversation(Reply):
+class Conversation(_Described):
     """A conversation with what was said in it, oldest first."""
 
-    id: str
-    title: str | None = None
-    model: str | None = None
-    system_prompt: str | None = None
-    temperature: float | None = None
-    max_tokens: int | None = None
-    project_id: str | None = None
-    created_at: Instant | None = None
-    updated_at: Instant | None = None
     messages: Annotated[list[Message], NULL_IS_EMPTY_LIST] = Field(default_factory=list[Message])

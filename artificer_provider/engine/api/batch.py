@@ -27,6 +27,7 @@ from artificer_provider.engine.api.replies import (
     BODY_REFUSALS,
     NO_SUCH_JOB,
     QUERY_REFUSALS,
+    asked_of,
     gives,
     json_reply,
     refuses,
@@ -35,7 +36,6 @@ from artificer_provider.engine.api.replies import (
 from artificer_provider.engine.callers import By  # noqa: TC001 - FastAPI looks the name up when it makes the route
 from artificer_provider.engine.errors import Problem, invalid
 from artificer_provider.engine.gate import read_body
-from artificer_provider.engine.payloads import read_payload
 from artificer_provider.engine.steps import Action
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ def _add_cleanup(api: APIRouter) -> None:
         openapi_extra=takes(CleanupCheckpoints),
     )
     async def cleanup_checkpoints(request: Request) -> Response:
-        asked = read_payload(await read_body(request), CleanupCheckpoints)
+        asked = await asked_of(request, CleanupCheckpoints)
         if asked.status is not None and asked.status not in list(JobStatus):
             raise invalid([Problem("status", none_of(JobStatus))])
         return json_reply(CleanedCheckpoints(cleaned_count=0))

@@ -10,11 +10,9 @@ from starlette.responses import Response  # noqa: TC002 - FastAPI looks the name
 from artificer_provider.client.models.chat import ChatChunk, ChatReply, SendMessage
 from artificer_provider.engine.api.conversations import NO_SUCH_CONVERSATION
 from artificer_provider.engine.api.events import EventStream, chat_events, gives_events
-from artificer_provider.engine.api.replies import BODY_REFUSALS, gives, json_reply, refuses, takes
+from artificer_provider.engine.api.replies import BODY_REFUSALS, asked_of, gives, json_reply, refuses, takes
 from artificer_provider.engine.callers import By  # noqa: TC001 - FastAPI looks the name up when it makes the route
 from artificer_provider.engine.chatting import Question
-from artificer_provider.engine.gate import read_body
-from artificer_provider.engine.payloads import read_payload
 
 if TYPE_CHECKING:
     from artificer_provider.engine.callers import Caller
@@ -46,7 +44,7 @@ def chat_api(turns: Turns) -> APIRouter:
         openapi_extra=taken,
     )
     async def send_message(request: Request, caller: By) -> Response:
-        asked = read_payload(await read_body(request), SendMessage)
+        asked = await asked_of(request, SendMessage)
         work = await turns.begin(question(caller, asked))
         return json_reply(await work.result())
 
@@ -58,7 +56,7 @@ def chat_api(turns: Turns) -> APIRouter:
         openapi_extra=taken,
     )
     async def stream_message(request: Request, caller: By) -> Response:
-        asked = read_payload(await read_body(request), SendMessage)
+        asked = await asked_of(request, SendMessage)
         return EventStream(chat_events(await turns.begin(question(caller, asked))))
 
     return api

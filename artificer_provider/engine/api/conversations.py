@@ -21,6 +21,7 @@ from artificer_provider.engine.api.paging import Page, gives_page, page_reply
 from artificer_provider.engine.api.replies import (
     BODY_REFUSALS,
     QUERY_REFUSALS,
+    asked_of,
     gives,
     json_reply,
     refuses,
@@ -28,8 +29,6 @@ from artificer_provider.engine.api.replies import (
 )
 from artificer_provider.engine.callers import By  # noqa: TC001 - FastAPI looks the name up when it makes the route
 from artificer_provider.engine.errors import invalid
-from artificer_provider.engine.gate import read_body
-from artificer_provider.engine.payloads import read_payload
 
 if TYPE_CHECKING:
     from artificer_provider.engine.answering.registry import Answerers
@@ -75,7 +74,7 @@ def _add_list(api: APIRouter, store: Store, answerers: Answerers) -> None:
         openapi_extra=takes(CreateConversation, {"title": "The bridge", "systemPrompt": "Be brief."}),
     )
     async def create_conversation(request: Request, caller: By) -> Response:
-        asked = read_payload(await read_body(request), CreateConversation)
+        asked = await asked_of(request, CreateConversation)
         await check_model(asked, answerers)
         return json_reply(await store.write(partial(conversations.create, owner=caller.owner, asked=asked)))
 
@@ -137,7 +136,7 @@ def _add_changes(api: APIRouter, store: Store, answerers: Answerers) -> None:
         openapi_extra=takes(UpdateConversation),
     )
     async def update_conversation(request: Request, conversation_id: str, caller: By) -> Response:
-        asked = read_payload(await read_body(request), UpdateConversation)
+        asked = await asked_of(request, UpdateConversation)
         await check_model(asked, answerers)
         change = partial(
             conversations.update, owner=caller.owner, conversation_id=conversation_id, asked=asked
@@ -154,7 +153,7 @@ def _add_changes(api: APIRouter, store: Store, answerers: Answerers) -> None:
         openapi_extra=takes(NameConversation),
     )
     async def name_conversation(request: Request, conversation_id: str, caller: By) -> Response:
-        asked = read_payload(await read_body(request), NameConversation)
+        asked = await asked_of(request, NameConversation)
         change = partial(
             conversations.name_after,
             owner=caller.owner,

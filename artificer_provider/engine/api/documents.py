@@ -25,6 +25,7 @@ from artificer_provider.engine.api.projects import NO_SUCH_PROJECT
 from artificer_provider.engine.api.replies import (
     BODY_REFUSALS,
     QUERY_REFUSALS,
+    asked_of,
     gives,
     json_reply,
     refuses,
@@ -140,7 +141,7 @@ def _add_search(api: APIRouter, retrieval: Retrieval) -> None:
         openapi_extra=takes(SearchProject, {"query": "which roads are shut?"}),
     )
     async def search_project(request: Request, project_id: str, caller: By) -> Response:
-        asked = read_payload(await read_body(request), SearchProject)
+        asked = await asked_of(request, SearchProject)
         found = await retrieval.documents(
             caller.owner, project_id, asked.query, asked.limit or finding.MATCHES
         )
@@ -219,7 +220,7 @@ def _add_proposal(api: APIRouter, store: Store, answerers: Answerers) -> None:
         openapi_extra=takes(ProposeDocumentUpdate),
     )
     async def propose_document_update(request: Request, document_id: str, caller: By) -> Response:
-        asked = read_payload(await read_body(request), ProposeDocumentUpdate)
+        asked = await asked_of(request, ProposeDocumentUpdate)
         look = partial(library.whole, owner=caller.owner, document_id=document_id)
         document = await store.read(look)
         return json_reply(await proposals.propose(asked, document, answerers, store, owner=caller.owner))

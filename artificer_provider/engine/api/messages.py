@@ -16,6 +16,7 @@ from artificer_provider.engine.api.paging import Page, gives_page, page_reply
 from artificer_provider.engine.api.replies import (
     BODY_REFUSALS,
     QUERY_REFUSALS,
+    asked_of,
     gives,
     json_reply,
     refuses,
@@ -23,8 +24,6 @@ from artificer_provider.engine.api.replies import (
 )
 from artificer_provider.engine.callers import By  # noqa: TC001 - FastAPI looks the name up when it makes the route
 from artificer_provider.engine.errors import Problem, invalid
-from artificer_provider.engine.gate import read_body
-from artificer_provider.engine.payloads import read_payload
 
 if TYPE_CHECKING:
     from artificer_provider.engine.store import Store
@@ -73,7 +72,7 @@ def _add_list(api: APIRouter, store: Store) -> None:
         openapi_extra=takes(CreateMessage, {"role": "user", "content": "Is the bridge open?"}),
     )
     async def create_message(request: Request, conversation_id: str, caller: By) -> Response:
-        asked = read_payload(await read_body(request), CreateMessage)
+        asked = await asked_of(request, CreateMessage)
         if asked.role not in list(Role):
             raise invalid([Problem("role", f"is none of {', '.join(Role)}.")])
         change = partial(messages.create, owner=caller.owner, conversation_id=conversation_id, asked=asked)
@@ -91,7 +90,7 @@ def _add_message(api: APIRouter, store: Store) -> None:
         openapi_extra=takes(UpdateMessage),
     )
     async def update_message(request: Request, message_id: str, caller: By) -> Response:
-        asked = read_payload(await read_body(request), UpdateMessage)
+        asked = await asked_of(request, UpdateMessage)
         change = partial(messages.update, owner=caller.owner, message_id=message_id, content=asked.content)
         return json_reply(await store.write(change))
 

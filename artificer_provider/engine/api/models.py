@@ -21,13 +21,12 @@ from artificer_provider.engine.api.paging import gives_page, list_reply, page_re
 from artificer_provider.engine.api.replies import (
     BODY_REFUSALS,
     QUERY_REFUSALS,
+    asked_of,
     gives,
     json_reply,
     refuses,
     takes,
 )
-from artificer_provider.engine.gate import read_body
-from artificer_provider.engine.payloads import read_payload
 
 if TYPE_CHECKING:
     from artificer_provider.engine.answering.registry import Answerers
@@ -97,7 +96,7 @@ def _add_selection(api: APIRouter, answerers: Answerers) -> None:
         openapi_extra=takes(SelectModel, {"requirements": {"maxCost": 1.0}}),
     )
     async def select_model(request: Request) -> Response:
-        asked = read_payload(await read_body(request), SelectModel)
+        asked = await asked_of(request, SelectModel)
         return json_reply(monitoring.select(answerers, asked.requirements, show_all=asked.show_all is True))
 
     @api.get(

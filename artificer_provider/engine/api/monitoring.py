@@ -16,10 +16,8 @@ from artificer_provider.client.models.monitoring import (
     UsageStats,
 )
 from artificer_provider.engine import monitoring
-from artificer_provider.engine.api.replies import BODY_REFUSALS, gives, json_reply, refuses, takes
+from artificer_provider.engine.api.replies import BODY_REFUSALS, asked_of, gives, json_reply, refuses, takes
 from artificer_provider.engine.callers import By  # noqa: TC001 - FastAPI looks the name up when it makes the route
-from artificer_provider.engine.gate import read_body
-from artificer_provider.engine.payloads import read_payload
 
 if TYPE_CHECKING:
     from artificer_provider.engine.answering.registry import Answerers
@@ -83,5 +81,5 @@ def _add_check(api: APIRouter, answerers: Answerers) -> None:
         openapi_extra=takes(CheckModel, {"modelId": "extractive"}),
     )
     async def check_model_health(request: Request) -> Response:
-        asked = read_payload(await read_body(request), CheckModel)
+        asked = await asked_of(request, CheckModel)
         return json_reply(await monitoring.check(answerers, asked.model_id))

@@ -28,14 +28,13 @@ from artificer_provider.engine.api.events import EventStream, chain_events, give
 from artificer_provider.engine.api.replies import (
     BODY_REFUSALS,
     QUERY_REFUSALS,
+    asked_of,
     gives,
     json_reply,
     refuses,
     takes,
 )
 from artificer_provider.engine.callers import By  # noqa: TC001 - as Response
-from artificer_provider.engine.gate import read_body
-from artificer_provider.engine.payloads import read_payload
 
 if TYPE_CHECKING:
     from artificer_provider.engine.answering.registry import Answerers
@@ -80,7 +79,7 @@ def _add_questions(api: APIRouter, store: Store, answerers: Answerers, retrieval
         ),
     )
     async def execute_query(request: Request, caller: By) -> Response:
-        asked = read_payload(await read_body(request), ChainExecutionRequest)
+        asked = await asked_of(request, ChainExecutionRequest)
         return json_reply(await orchestration.execute(asked, answerers, store, retrieval, owner=caller.owner))
 
     @api.post(
@@ -95,7 +94,7 @@ def _add_questions(api: APIRouter, store: Store, answerers: Answerers, retrieval
         openapi_extra=takes(ProcessText),
     )
     async def process_text(request: Request, caller: By) -> Response:
-        asked = read_payload(await read_body(request), ProcessText)
+        asked = await asked_of(request, ProcessText)
         done = await orchestration.process_text(asked, answerers, store, owner=caller.owner)
         return json_reply(done)
 
@@ -117,7 +116,7 @@ def _add_conversation(api: APIRouter, turns: Turns) -> None:
         openapi_extra=taken,
     )
     async def chain_chat(request: Request, caller: By) -> Response:
-        asked = read_payload(await read_body(request), ChainChat)
+        asked = await asked_of(request, ChainChat)
         return json_reply(await orchestration.chain_chat(asked, turns, owner=caller.owner))
 
     @api.post(
@@ -130,7 +129,7 @@ def _add_conversation(api: APIRouter, turns: Turns) -> None:
         openapi_extra=taken,
     )
     async def stream_chain(request: Request, caller: By) -> Response:
-        asked = read_payload(await read_body(request), ChainChat)
+        asked = await asked_of(request, ChainChat)
         work = await orchestration.begin_chain(asked, turns, owner=caller.owner)
         return EventStream(chain_events(work))
 

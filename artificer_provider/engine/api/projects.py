@@ -20,14 +20,13 @@ from artificer_provider.engine.api.paging import Page, gives_page, page_reply
 from artificer_provider.engine.api.replies import (
     BODY_REFUSALS,
     QUERY_REFUSALS,
+    asked_of,
     gives,
     json_reply,
     refuses,
     takes,
 )
 from artificer_provider.engine.callers import By  # noqa: TC001 - FastAPI looks the name up when it makes the route
-from artificer_provider.engine.gate import read_body
-from artificer_provider.engine.payloads import read_payload
 
 if TYPE_CHECKING:
     from artificer_provider.engine.store import Store
@@ -52,7 +51,7 @@ def _add_projects(api: APIRouter, store: Store) -> None:
         openapi_extra=takes(CreateProject, {"name": "Bridges", "description": "What the council decided."}),
     )
     async def create_project(request: Request, caller: By) -> Response:
-        asked = read_payload(await read_body(request), CreateProject)
+        asked = await asked_of(request, CreateProject)
         return json_reply(await store.write(partial(projects.create, owner=caller.owner, asked=asked)))
 
     @api.get(
@@ -91,7 +90,7 @@ def _add_project(api: APIRouter, store: Store) -> None:
         openapi_extra=takes(UpdateProject),
     )
     async def update_project(request: Request, project_id: str, caller: By) -> Response:
-        asked = read_payload(await read_body(request), UpdateProject)
+        asked = await asked_of(request, UpdateProject)
         change = partial(projects.update, owner=caller.owner, project_id=project_id, asked=asked)
         return json_reply(await store.write(change))
 
@@ -118,7 +117,7 @@ def _add_conversations(api: APIRouter, store: Store) -> None:
         openapi_extra=takes(AssociateConversation),
     )
     async def associate_conversation(request: Request, project_id: str, caller: By) -> Response:
-        asked = read_payload(await read_body(request), AssociateConversation)
+        asked = await asked_of(request, AssociateConversation)
         change = partial(
             projects.associate,
             owner=caller.owner,

@@ -1,19 +1,23 @@
-"""How an operation answers, and how it tells the document what it takes and gives."""
+"""What an operation is asked and answers, and how it tells the document of both."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from starlette.responses import Response
 
+from artificer_provider.client.models._base import Payload
 from artificer_provider.engine.errors import ErrorReply
+from artificer_provider.engine.gate import read_body
+from artificer_provider.engine.payloads import read_payload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fastapi import Request
     from pydantic import BaseModel
 
-    from artificer_provider.client.models._base import Payload
+P = TypeVar("P", bound=Payload)
 
 #: As FastAPI types what it takes for the ``responses`` of a route.
 Replies = dict[int | str, dict[str, Any]]
@@ -31,6 +35,15 @@ QUERY_REFUSALS: Final[Mapping[int, str]] = {
     422: "A query parameter is wrong or not known; `details` names each."
 }
 NO_SUCH_JOB: Final[Mapping[int, str]] = {404: "There is no such job."}
+
+
+async def asked_of(request: Request, model: type[P]) -> P:
+    """
+    Read the body of a request into its model.
+
+    :raises EngineError: 4xx when it is no such body, as :data:`BODY_REFUSALS` tells.
+    """
+    return read_payload(await read_body(request), model)
 
 
 def json_reply(model: BaseModel, headers: Mapping[str, str] | None = None) -> Response:

@@ -24,6 +24,7 @@ from artificer_provider.engine.api.projects import NO_SUCH_PROJECT
 from artificer_provider.engine.api.replies import (
     BODY_REFUSALS,
     QUERY_REFUSALS,
+    asked_of,
     gives,
     json_reply,
     refuses,
@@ -31,8 +32,6 @@ from artificer_provider.engine.api.replies import (
 )
 from artificer_provider.engine.callers import By  # noqa: TC001 - FastAPI looks the name up when it makes the route
 from artificer_provider.engine.finding import reindex, search
-from artificer_provider.engine.gate import read_body
-from artificer_provider.engine.payloads import read_payload
 
 if TYPE_CHECKING:
     from artificer_provider.engine.indexing import Indexer
@@ -69,7 +68,7 @@ def _add_search(api: APIRouter, retrieval: Retrieval) -> None:
         openapi_extra=takes(SearchDocuments),
     )
     async def search_documents(request: Request, caller: By) -> Response:
-        asked = read_payload(await read_body(request), SearchDocuments)
+        asked = await asked_of(request, SearchDocuments)
         return json_reply(await search(retrieval, caller.owner, asked))
 
     @api.get(
@@ -106,6 +105,6 @@ def _add_index(api: APIRouter, store: Store, indexer: Indexer, retrieval: Retrie
         openapi_extra=takes(ReindexDocument),
     )
     async def reindex_document(request: Request, caller: By) -> Response:
-        asked = read_payload(await read_body(request), ReindexDocument)
+        asked = await asked_of(request, ReindexDocument)
         retrieval.require()
         return json_reply(await reindex(store, indexer, caller.owner, asked.document_id))
