@@ -43,6 +43,10 @@ class ArtificerPlanPartsOperator(ArtificerOperator):
 
             raise ConfigurationError(f"tasks is {tasks}: write 1 to {most}, Airflow's [core] max_map_length.")
 
+    def reads(self) -> Sequence[str]:
+        """Name the file or folder."""
+        return (self.items,)
+
     def execute(self, context: Context) -> list[dict[str, Json]]:
         """Read the input once; return the parts."""
         from artificer_provider.batch.parts import cut_into
@@ -82,10 +86,12 @@ class ArtificerGatherOperator(ArtificerOperator):
         """Write the manifest; return it without the list of the others."""
         from artificer_provider.operators._gathered import gathered, write_gathered
         from artificer_provider.operators._landing import folder_at
+        from artificer_provider.operators._report import Report
 
         with self.told_to_airflow():
             whole = gathered(self.manifests)
             place = write_gathered(whole, folder_at(self.output_path))
+        self.report = Report(lambda: {**whole, "manifest": place, "path": self.output_path})
         self.log.info("%s items of %d runs; all of it by %s.", whole["items"], whole["parts"], place)
         return {**{name: value for name, value in whole.items() if name != "manifests"}, "manifest": place}
 
