@@ -95,7 +95,9 @@ def dataset_at(place: str) -> tuple[str, str]:
     if scheme in ("http", "https"):  # a query may hold a signature
         path = path.partition("?")[0]
     # Before the @ stands a connection of Airflow's, or what logs in at a host.
-    return f"{_SCHEMES.get(scheme, scheme)}://{host.rpartition('@')[2]}", path.strip("/") or "/"
+    name = path.strip("/")
+    rooted = scheme == "hdfs" or not name
+    return f"{_SCHEMES.get(scheme, scheme)}://{host.rpartition('@')[2]}", f"/{name}" if rooted else name
 
 
 def _read(places: Iterable[str], landed: Mapping[str, Json]) -> list[str]:

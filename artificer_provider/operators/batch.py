@@ -159,9 +159,10 @@ class ArtificerCreateBatchOperator(_BatchOperator):
     def execute(self, context: Context) -> str:
         """Create and start the job; return its id."""
         from artificer_provider.operators._leg import create_and_start
+        from artificer_provider.operators._report import Report
 
         with self.told_to_airflow():
-            return create_and_start(
+            job_id = create_and_start(
                 hook=self.hook,
                 ledger=self.ledger(context),
                 source=self.source(),
@@ -169,6 +170,8 @@ class ArtificerCreateBatchOperator(_BatchOperator):
                 name=self.job_name,
                 log=self.log,
             )
+            self.report = Report(lambda: {"job_ids": [job_id], "job_count": 1}, self.hook.settings().base_url)
+        return job_id
 
 
 class ArtificerRunBatchOperator(_BatchOperator):

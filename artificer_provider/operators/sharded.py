@@ -116,11 +116,12 @@ def sharded_batch(
     :param output: the folder; put ``{{ run_id }}`` into it.
     :param tasks: how many mapped tasks at most.
     :param input_column: where a record of the file has its text.
-    :param run: what else the run operator takes.
+    :param run: what else the run operator takes. Of its ``outlets`` the events come once, when all is gathered.
     :return: what was gathered: counts, cost, and where the one manifest is.
     :raises ConfigurationError: naming the argument that makes no sense.
     """
     conn = {"artificer_conn_id": run["artificer_conn_id"]} if "artificer_conn_id" in run else {}
+    outlets = run.pop("outlets", ())
     with TaskGroup(group_id):
         plan = ArtificerPlanPartsOperator(
             task_id="plan", items=items, tasks=tasks, input_column=input_column, **conn
@@ -136,6 +137,7 @@ def sharded_batch(
             task_id="gather",
             manifests=cast("Iterable[Mapping[str, Json]]", mapped.output),
             output=output,
+            outlets=outlets,
             **conn,
         )
     return gather.output
