@@ -116,7 +116,8 @@ def sharded_batch(
     :param output: the folder; put ``{{ run_id }}`` into it.
     :param tasks: how many mapped tasks at most.
     :param input_column: where a record of the file has its text.
-    :param run: what else the run operator takes. Of its ``outlets`` the events come once, when all is gathered.
+    :param run: what else the run operator takes; of its ``outlets`` the events come once, from what is
+        gathered.
     :return: what was gathered: counts, cost, and where the one manifest is.
     :raises ConfigurationError: naming the argument that makes no sense.
     """

@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from airflow.providers.openlineage.utils.utils import OpenLineageRedactor
-from airflow.sdk import Asset, AssetAlias
+from airflow.sdk import DAG, Asset, AssetAlias
 from airflow.sdk.execution_time.context import OutletEventAccessors
 from openlineage.client.serde import Serde
 from support.imports import loaded_beside_airflow
 
 from artificer_provider.lineage import MAX_INPUTS, RUN, dataset_at, lineage_of
+from artificer_provider.operators._gathered import gathered
 from artificer_provider.operators._outlets import tell_outlets, uri_of
 from artificer_provider.operators._report import Report
 from artificer_provider.operators.batch import ArtificerCreateBatchOperator, ArtificerRunBatchOperator
 from artificer_provider.operators.image import ArtificerExtractTextOperator
-from artificer_provider.operators.sharded import ArtificerGatherOperator
+from artificer_provider.operators.sharded import ArtificerGatherOperator, sharded_batch
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -122,6 +123,20 @@ def test_what_the_author_declared_is_told_beside_it_and_nothing_twice() -> None:
         items="/data/in.csv", inlets=[declared, Asset("file:///data/in.csv"), Asset("a name")]
     )
     assert names(lineage_of(operator).inputs) == ["file /data/declared.csv", "file /data/in.csv"]
+
+
+def test_the_event_of_a_sharded_batch_comes_of_what_is_gathered() -> None:
+    with DAG("d", schedule=None) as dag:
+        sharded_batch(items="s3://b/in.jsonl", output="s3://b/out", phases=PHASES, outlets=[Asset("one")])
+    found = {task.task_id: [outlet.name for outlet in task.outlets] for task in dag.tasks}
+    assert found == {"batch.plan": [], "batch.run": [], "batch.gather": ["one"]}
+
+
+def test_rows_and_bytes_of_parts_are_added_as_far_as_they_are_known() -> None:
+    part = {**LANDED, "items": 3}
+    assert {**LANDED, **gathered([part, part])}["rows"] == 6
+    known = gathered([part, {**part, "size": None}])
+    assert (known["rows"], known["size"], known["cost"]) == (6, None, 1.0)
 
 
 def test_a_job_is_documented_by_its_operator_in_one_paragraph() -> None:
