@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.openlineage.extractors import OperatorLineage
 from airflow.providers.openlineage.extractors.manager import ExtractorManager
@@ -63,9 +63,6 @@ class ArtificerRunFacet(RunFacet):
     jobCount: int | None  # noqa: N815
     manifest: str | None
 
-    # A number of tokens is no secret, though its name has a word of one.
-    _additional_skip_redact: ClassVar[list[str]] = ["tokens"]
-
 
 def lineage_of(operator: ArtificerOperator) -> OperatorLineage[Dataset, RunFacet | JobFacet]:
     """Tell what an operator reads and writes, and, once it has run, what came of it."""
@@ -94,10 +91,10 @@ def dataset_at(place: str) -> tuple[str, str]:
     host, _, path = rest.partition("/")
     if scheme in ("http", "https"):  # a query may hold a signature
         path = path.partition("?")[0]
-    # Before the @ stands a connection of Airflow's, or what logs in at a host.
     name = path.strip("/")
+    host = host.rpartition("@")[2]  # what stands before is a connection of Airflow's, or a login
     rooted = scheme == "hdfs" or not name
-    return f"{_SCHEMES.get(scheme, scheme)}://{host.rpartition('@')[2]}", f"/{name}" if rooted else name
+    return f"{_SCHEMES.get(scheme, scheme)}://{host}", f"/{name}" if rooted else name
 
 
 def _read(places: Iterable[str], landed: Mapping[str, Json]) -> list[str]:
