@@ -53,6 +53,6 @@ def uri_of(output: str) -> str:
     """Name a folder as an asset does: without the connection, and by a scheme."""
     scheme, _, rest = output.rstrip("/").rpartition("://")
     if not scheme:
-        return Path(rest).absolute().as_uri()
+        return f"file://{Path(rest).absolute()}"
     host, slash, path = rest.partition("/")
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"

@@ -101,7 +101,7 @@ def test_a_dag_that_waits_for_assets_reads_what_was_landed(airflow: LocalAirflow
 def test_an_alias_is_given_the_folder_as_its_asset(airflow: LocalAirflow, run_id: str) -> None:
     by_uri = {event["uri"]: event["extra"] for event in asset_events(airflow, "deferred")}
     manifest = airflow.xcom("landed", run_id, "deferred")
-    assert by_uri[Path(manifest["path"]).as_uri()]["manifest"] == manifest["manifest"]
+    assert by_uri[f"file://{manifest['path']}"]["manifest"] == manifest["manifest"]
 
 
 def test_a_task_that_fails_makes_no_event_of_its_asset(airflow: LocalAirflow, run_id: str) -> None:
