@@ -45,7 +45,9 @@ class ArtificerPlanPartsOperator(ArtificerOperator):
 
     def reads(self) -> Sequence[str]:
         """Name the file or folder."""
-        return (self.items,)
+        from artificer_provider.operators._inputs import place_of
+
+        return place_of(self.items)
 
     def execute(self, context: Context) -> list[dict[str, Json]]:
         """Read the input once; return the parts."""
@@ -121,8 +123,8 @@ def sharded_batch(
     :return: what was gathered: counts, cost, and where the one manifest is.
     :raises ConfigurationError: naming the argument that makes no sense.
     """
-    conn = {"artificer_conn_id": run["artificer_conn_id"]} if "artificer_conn_id" in run else {}
     outlets = run.pop("outlets", ())
+    conn = {"artificer_conn_id": run["artificer_conn_id"]} if "artificer_conn_id" in run else {}
     with TaskGroup(group_id):
         plan = ArtificerPlanPartsOperator(
             task_id="plan", items=items, tasks=tasks, input_column=input_column, **conn
