@@ -22,6 +22,7 @@ FORBIDDEN = re.compile(r"\bA?GPL|(?<!Lesser )General Public License|Affero|SSPL|
 WHY = {
     "apache-airflow": "what this package is for",
     "apache-airflow-providers-common-compat": "one import for every supported Airflow",
+    "apache-airflow-providers-openlineage": "lineage of the tasks",
     "httpx": "HTTP of the client",
     "httpx-sse": "server-sent events",
     "pendulum": "times as Airflow has them",

@@ -206,6 +206,7 @@ class Landed:
     :param cost: US dollars; None where the engine does not say.
     :param failures: the first reasons.
     :param phase_costs: US dollars by phase, of a chain; None where the engine does not say.
+    :param size: bytes of the file; None where a release wrote it that did not count them.
     """
 
     file: str
@@ -215,6 +216,7 @@ class Landed:
     models: list[str]
     failures: list[str]
     phase_costs: dict[str, float | None] = field(default_factory=dict[str, "float | None"])
+    size: int | None = None
 
     @property
     def succeeded(self) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from functools import cache, partial
+from inspect import isgeneratorfunction
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow.providers.common.compat.sdk import (
@@ -48,7 +50,28 @@ class Called(DecoratedOperator):
         context_merge(context, self.op_kwargs)
         kwargs = determine_kwargs(self.python_callable, self.op_args, context)
         given: object = self.python_callable(*self.op_args, **kwargs)
-        return given
+        return _returned(given, context) if isinstance(given, Generator) else given
+
+    @property
+    def yields(self) -> bool:
+        """Whether the function yields what the events of assets are to say, beside what it returns."""
+        return isgeneratorfunction(self.python_callable)
+
+
+def _returned(given: Generator[object, None, object], context: Context) -> object:
+    """Put each ``Metadata`` that a function yields into the event of its asset; give what it returns."""
+    from airflow.providers.common.compat.sdk import Metadata
+
+    while True:
+        try:
+            said = next(given)
+        except StopIteration as end:
+            return end.value
+        if isinstance(said, Metadata):
+            events = context["outlet_events"]
+            events[said.asset].extra.update(said.extra)
+            if said.alias is not None:
+                events[said.alias].add(said.asset, extra=said.extra)
 
 
 class CalledForItems(Called):
@@ -64,7 +87,7 @@ class CalledForItems(Called):
 
     def execute(self, context: Context) -> dict[str, Json]:
         """Run what the function gives."""
-        self._given = partial(self.call, context)
+        self._given = cache(partial(self.call, context))
         manifest: dict[str, Json] = super().execute(context)
         return manifest
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import DecoratedOperator, task_decorator_factory
@@ -29,8 +29,11 @@ class _BatchDecoratedOperator(CalledForItems, ArtificerRunBatchOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Json]) -> dict[str, Json]:
         """Go on after the deferral."""
-        self._given = partial(self.call, context)
-        return super().execute_complete(context, event)
+        self._given = cache(partial(self.call, context))
+        manifest = super().execute_complete(context, event)
+        if self.yields:  # what it said to the events before the deferral is gone
+            self._given()
+        return manifest
 
 
 def artificer_batch_task(

@@ -14,8 +14,12 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from airflow.providers.common.compat.sdk import AirflowException, BaseOperatorLink, Context
+    from airflow.providers.openlineage.extractors import OperatorLineage
+    from openlineage.client.event_v2 import Dataset
+    from openlineage.client.facet_v2 import JobFacet, RunFacet
 
     from artificer_provider.batch.identity import RunKey
+    from artificer_provider.operators._report import Report
 
 # What a task needs to run is imported where it runs: a DAG file that is parsed every few seconds pays for
 # the classes, and for the checks of their arguments.
@@ -32,6 +36,8 @@ class ArtificerOperator(BaseOperator):
     operator_extra_links: Collection[BaseOperatorLink] = JOB
     #: What is there when a try fails, as long as nothing better is known.
     kept = "Nothing was changed by this try."
+    #: What this leg did with data, from when that is known.
+    report: Report | None = None
 
     def __init__(
         self,
@@ -52,6 +58,28 @@ class ArtificerOperator(BaseOperator):
 
         super().pre_execute(context)
         show_links(context, self)
+
+    def post_execute(self, context: Context, result: object = None) -> None:
+        """Tell the assets of the task what was landed; a task that fails does not get here."""
+        super().post_execute(context, result)
+        if self.outlets and self.report is not None and (landed := self.report.landed()) is not None:
+            from artificer_provider.operators._outlets import tell_outlets
+
+            tell_outlets(context, self.outlets, landed, getattr(self, "output_path", None))
+
+    def reads(self) -> Sequence[str]:
+        """Name the files and folders that the arguments say are read."""
+        return ()
+
+    def get_openlineage_facets_on_start(self) -> OperatorLineage[Dataset, RunFacet | JobFacet]:
+        """
+        Tell OpenLineage what is read and written, and what came of it.
+
+        Asked before it runs, and again when it has ended, well or not: there is no other method for that.
+        """
+        from artificer_provider.lineage import lineage_of
+
+        return lineage_of(self)
 
     @property
     def hook(self) -> ArtificerHook:

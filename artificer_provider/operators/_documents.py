@@ -89,6 +89,13 @@ class DocumentOperator(ArtificerOperator):
         )
         self._run: DocumentRun | None = None
 
+    def reads(self) -> Sequence[str]:
+        """Name the files, and of a pattern the folder that it begins in."""
+        from artificer_provider.operators._files import folder_and_pattern
+
+        named = (self.files,) if isinstance(self.files, str) else self.files
+        return [folder_and_pattern(place)[0] for place in named] if isinstance(named, list | tuple) else ()
+
     def reading(self) -> Reading:
         """
         Say what is done to each document, as the arguments say now, rendered.
@@ -116,6 +123,7 @@ class DocumentOperator(ArtificerOperator):
         from artificer_provider.operators._document_run import DocumentRun
         from artificer_provider.operators._formats import read_format
         from artificer_provider.operators._landing import Landing, folder_at
+        from artificer_provider.operators._report import report_of
 
         with self.told_to_airflow():
             reading = self.reading()
@@ -125,6 +133,9 @@ class DocumentOperator(ArtificerOperator):
                 read_format(self.output_format),
                 columns_of(reading.columns),
             )
+            if output == self.output_path:  # else it ends with this try
+                engine = self.hook.settings().base_url
+                self.report = report_of(engine, _work_of(reading), ledger, landing)
             items = self._items()
             if not items:
                 return self._land_nothing(landing)
@@ -187,6 +198,7 @@ class DocumentOperator(ArtificerOperator):
             cost=0.0,
             tokens=0,
             models=[],
+            rows=0,
         )
         place = landing.write_manifest(manifest)
         self.log.info("%s matches no file: no row by %s.", self.files, place)

@@ -33,7 +33,7 @@ def files_of(places: str | Sequence[str]) -> list[ObjectStoragePath]:
 def _found(place: str) -> Iterator[ObjectStoragePath]:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    folder, pattern = _cut(place)
+    folder, pattern = folder_and_pattern(place)
     try:
         path = ObjectStoragePath(folder)
         if pattern:
@@ -51,7 +51,7 @@ def _visible(paths: Iterator[ObjectStoragePath]) -> Iterator[ObjectStoragePath]:
     return (path for path in paths if not path.name.startswith(".") and path.is_file())
 
 
-def _cut(place: str) -> tuple[str, str]:
+def folder_and_pattern(place: str) -> tuple[str, str]:
     """Cut a pattern where its first wildcard segment begins."""
     parts = place.split("/")
     for number, part in enumerate(parts):

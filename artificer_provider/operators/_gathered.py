@@ -25,8 +25,8 @@ def gathered(manifests: Iterable[Mapping[str, Json]]) -> dict[str, Json]:
     :raises ConfigurationError: when one of them is none.
     """
     counts: Counter[str] = Counter()
-    items, cost, places = 0, 0.0, list[str]()
-    unpriced = False
+    items, places = 0, list[str]()
+    sums: dict[str, float | None] = dict.fromkeys(("cost", "rows", "size"), 0)
     for said in manifests:
         one = as_mapping(said)
         place, own = one.get("manifest"), one.get("items")
@@ -34,19 +34,21 @@ def gathered(manifests: Iterable[Mapping[str, Json]]) -> dict[str, Json]:
             raise ConfigurationError(f"{said!r:.80} is no manifest of a run.")
         counts.update({str(name): int(str(count)) for name, count in as_mapping(one.get("counts")).items()})
         items += own
-        paid = one.get("cost")
-        unpriced = unpriced or not isinstance(paid, int | float)
-        cost += paid if isinstance(paid, int | float) else 0.0
+        sums = {name: _added(known, one.get(name)) for name, known in sums.items()}
         places.append(place)
     return {
         "version": 1,
         "parts": len(places),
         "items": items,
         "counts": {**counts},
-        # Unknown when one is, never too small.
-        "cost": None if unpriced else cost,
+        **sums,
         "manifests": [*places],
     }
+
+
+def _added(known: float | None, more: object) -> float | None:
+    """Add what is known: unknown when one is not, never too small."""
+    return known + more if known is not None and isinstance(more, int | float) else None
 
 
 def write_gathered(whole: Mapping[str, Json], folder: ObjectStoragePath) -> str:

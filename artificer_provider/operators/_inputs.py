@@ -33,13 +33,18 @@ def source_of(items: Items, columns: Columns) -> Source:
 
     :raises ConfigurationError: when the file is not there, or of a kind that is not read.
     """
-    if isinstance(items, str):
-        return _of_path(items, columns)
-    if isinstance(items, Mapping) and isinstance(place := items.get("manifest"), str):
-        return _of_path(place.removesuffix(f"/{MANIFEST}"), columns)
+    if places := place_of(items):
+        return _of_path(places[0], columns)
     refuse_one_value(items, "items")
     # A mapped or lazy XCom is a sequence of its own kind.
     return Listed(cast("Sequence[object]", items), columns.prompt)
+
+
+def place_of(items: object) -> list[str]:
+    """Name the file or folder that the items are in, which for those of another run is where it landed."""
+    if isinstance(items, Mapping) and isinstance(place := items.get("manifest"), str):
+        return [place.removesuffix(f"/{MANIFEST}")]
+    return [items] if isinstance(items, str) else []
 
 
 def _of_path(path: str, columns: Columns) -> Source:

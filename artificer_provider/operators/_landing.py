@@ -55,6 +55,8 @@ class Manifest:
     :param rounds: how often what had no good answer may have been done over beyond what the task asks for.
     :param estimate: what it would cost, told before it began: ``least`` and ``likely``, in US dollars.
     :param phase_costs: US dollars by phase, of a chain; None where the engine does not say of every row.
+    :param rows: how many are in the files; what was never begun has none.
+    :param size: bytes of the files; None where it is not known of each.
     """
 
     run: str
@@ -70,6 +72,8 @@ class Manifest:
     rounds: int = 0
     estimate: dict[str, Json] | None = None
     phase_costs: dict[str, float | None] = field(default_factory=dict[str, "float | None"])
+    rows: int | None = None
+    size: int | None = None
 
     def to_json(self) -> dict[str, Json]:
         """Write it as plain values."""
@@ -160,11 +164,20 @@ class Landing:
         self._own = uuid.uuid4().hex[:8]
         #: Asked before anything is moved to its place; raises where this try is no longer the task's.
         self.before_move: Callable[[], None] = _nothing
+        #: Bytes of the files that were written here.
+        self.sizes: dict[str, int] = {}
+        #: The manifest that was written here, last of all.
+        self.manifest: Manifest | None = None
 
     @property
     def path(self) -> str:
         """Where the folder is."""
         return str(self._folder)
+
+    @property
+    def place(self) -> str:
+        """Where the manifest is, once it is written."""
+        return str(self._folder / MANIFEST)
 
     def prepare(self) -> None:
         """
@@ -199,6 +212,7 @@ class Landing:
         name = f"rows-{shard + 1:04}-of-{shards:04}.{self._form}"
         with self._moved_to(name) as aside, aside.open("wb") as file:
             written(self._form, records, file, self._columns)
+            self.sizes[name] = file.tell()
         return name
 
     def last(self) -> Manifest | None:
@@ -226,7 +240,8 @@ class Landing:
         for left in self._folder.iterdir():
             if left.name.startswith(".") and left.name.endswith(_ASIDE):
                 left.unlink(missing_ok=True)
-        return str(self._folder / MANIFEST)
+        self.manifest = manifest
+        return self.place
 
     @contextmanager
     def _moved_to(self, name: str) -> Iterator[ObjectStoragePath]:

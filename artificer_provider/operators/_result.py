@@ -49,11 +49,17 @@ def manifest_of(
             name: _total([one.phase_costs.get(name, 0.0) for one in landed])
             for name in dict.fromkeys(name for one in landed for name in one.phase_costs)
         },
+        rows=sum(sum(one.counts.values()) for one in landed),
+        size=_whole(_total([one.size for one in landed])),
     )
 
 
-def landed_as(file: str, tally: Tally) -> Landed:
-    """Put together what a file of rows came to, once all of them have passed."""
+def landed_as(file: str, tally: Tally, size: int | None) -> Landed:
+    """
+    Put together what a file of rows came to, once all of them have passed.
+
+    :param size: its bytes.
+    """
     return Landed(
         file=file,
         counts={status.value: count for status, count in tally.counts.items()},
@@ -61,6 +67,7 @@ def landed_as(file: str, tally: Tally) -> Landed:
         tokens=tally.tokens,
         models=sorted(tally.models),
         failures=tally.first_failures,
+        size=size,
     )
 
 
@@ -78,7 +85,8 @@ def land_job(
     """
     job = client.batch.get(job_id)
     tally = Tally(phases)
-    landed = landed_as(landing.write_rows(0, 1, tally.records(client.batch.iter_results(job_id))), tally)
+    file = landing.write_rows(0, 1, tally.records(client.batch.iter_results(job_id)))
+    landed = landed_as(file, tally, landing.sizes.get(file))
     record = ShardRecord(Shard(0, job.total_items, 0, ""), job_id=job_id, landed=landed)
     header = Header("", "", 1, job.total_items)
     allowed = allowed_of(max_failed, job.total_items)

@@ -372,7 +372,7 @@ class Run:
         tally = Tally(self._phases, self._asked.first + record.shard.first)
         rows = tally.records(self._rows(record.jobs))
         file = self._landing.write_rows(number, self.header.shards, rows)
-        landed = landed_as(file, tally)
+        landed = landed_as(file, tally, self._landing.sizes.get(file))
         self._ledger.note_shard(number, replace(record, landed=landed))
 
     def _revive(self, wake: Wake) -> None:

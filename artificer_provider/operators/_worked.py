@@ -254,6 +254,7 @@ class WorkedRun(Run, Generic[T, S]):
 
     def _land_shard(self, number: int, shard: S) -> None:
         landed = self._write(number, shard)
+        landed = replace(landed, size=self._landing.sizes.get(landed.file))
         self._ledger.note_shard(number, replace(self._ledger.shards[number], landed=landed))
 
 

@@ -88,6 +88,12 @@ class _BatchOperator(ArtificerOperator):
 
         return source_of(self.items, self.columns())
 
+    def reads(self) -> Sequence[str]:
+        """Name where the items are, where they are in files."""
+        from artificer_provider.operators._inputs import place_of
+
+        return place_of(self.items)
+
     def columns(self) -> Columns:
         """
         Read which columns make an item, as the arguments say now, rendered.
@@ -153,9 +159,10 @@ class ArtificerCreateBatchOperator(_BatchOperator):
     def execute(self, context: Context) -> str:
         """Create and start the job; return its id."""
         from artificer_provider.operators._leg import create_and_start
+        from artificer_provider.operators._report import Report
 
         with self.told_to_airflow():
-            return create_and_start(
+            job_id = create_and_start(
                 hook=self.hook,
                 ledger=self.ledger(context),
                 source=self.source(),
@@ -163,6 +170,8 @@ class ArtificerCreateBatchOperator(_BatchOperator):
                 name=self.job_name,
                 log=self.log,
             )
+            self.report = Report(lambda: {"job_ids": [job_id], "job_count": 1}, self.hook.settings().base_url)
+        return job_id
 
 
 class ArtificerRunBatchOperator(_BatchOperator):
@@ -332,6 +341,7 @@ class ArtificerRunBatchOperator(_BatchOperator):
         from artificer_provider.operators._formats import read_format
         from artificer_provider.operators._landing import Landing, folder_at
         from artificer_provider.operators._leg import Leg, look_on
+        from artificer_provider.operators._report import report_of
 
         asked = Asked(
             source=self.source(),
@@ -343,10 +353,12 @@ class ArtificerRunBatchOperator(_BatchOperator):
             first=0 if self.part is None else self.part["first"],
         )
         folder, form = folder_at(self.output_path), read_format(self.output_format)
+        ledger, landing = self.ledger(context), Landing(folder, self.run_key(context).digest(), form)
+        self.report = report_of(self.hook.settings().base_url, asked.work, ledger, landing)
         self._under_way = Leg(
             asked=asked,
-            ledger=self.ledger(context),
-            landing=Landing(folder, self.run_key(context).digest(), form),
+            ledger=ledger,
+            landing=landing,
             wait=self._defer if self.deferrable else look_on,
             permanent=self.permanent(),
             task=cast("RuntimeTaskInstance", context["ti"]),

@@ -143,6 +143,7 @@ class ArtificerChainOperator(_BatchOperator):
         from artificer_provider.operators._chain_run import ChainRun
         from artificer_provider.operators._formats import read_format
         from artificer_provider.operators._landing import Landing, folder_at
+        from artificer_provider.operators._report import report_of
 
         with self.told_to_airflow():
             asked = Asked(
@@ -158,9 +159,11 @@ class ArtificerChainOperator(_BatchOperator):
                 self.run_key(context).digest(),
                 read_format(self.output_format),
             )
+            ledger = self.ledger(context)
+            self.report = report_of(self.hook.settings().base_url, asked.work, ledger, landing)
             self._run = ChainRun(
                 asked=asked,
-                ledger=self.ledger(context),
+                ledger=ledger,
                 landing=landing,
                 log=self.log,
                 chaining=self.chaining,

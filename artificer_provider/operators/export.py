@@ -58,7 +58,11 @@ class ArtificerExportConversationsOperator(ArtificerOperator):
         """Write them; return where, and how much."""
         from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-        with self.told_to_airflow(), self.hook.get_conn() as client:
+        from artificer_provider.operators._report import Report
+
+        with self.told_to_airflow():
+            settings = self.hook.settings()
+        with self.told_to_airflow(), settings.client() as client:
             exported = (
                 client.export.all(self.format)
                 if self.conversation_id is None
@@ -69,13 +73,15 @@ class ArtificerExportConversationsOperator(ArtificerOperator):
             files = written(folder, exported)
         told = exported.metadata
         self.log.info("Wrote %d file(s) to %s.", len(files), folder)
-        return {
+        landed: dict[str, Json] = {
             "path": str(folder),
             "file_count": len(files),
             "files": [*files[:_SHOWN]],
             "messages": told.total_messages,
             "cost": told.total_cost,
         }
+        self.report = Report(lambda: landed, settings.base_url)
+        return landed
 
 
 #: As much of a list as goes to XCom.

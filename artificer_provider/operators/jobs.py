@@ -194,15 +194,19 @@ class ArtificerGetBatchResultsOperator(_JobOperator):
         from artificer_provider.batch.record import Outcome
         from artificer_provider.operators._formats import read_format
         from artificer_provider.operators._landing import Landing
+        from artificer_provider.operators._report import Report
         from artificer_provider.operators._result import land_job
         from artificer_provider.operators._told import told
 
-        with self.told_to_airflow(), self.hook.get_conn() as client:
+        with self.told_to_airflow():
+            settings = self.hook.settings()
+        with self.told_to_airflow(), settings.client() as client:
             run = self.run_key(context).digest()
             landing = Landing(ObjectStoragePath(self.output_path), run, read_format(self.output_format))
             landing.prepare()
             manifest, failures = land_job(client, landing, self.job_id, self.phases, self.max_failed)
             place = landing.write_manifest(manifest)
+            self.report = Report(lambda: manifest.to_xcom(place), settings.base_url)
             self.log.info("%s", told(manifest, failures, place, None))
         if manifest.outcome != Outcome.SUCCEEDED:
             raise AirflowFailException(

@@ -43,6 +43,12 @@ class ArtificerPlanPartsOperator(ArtificerOperator):
 
             raise ConfigurationError(f"tasks is {tasks}: write 1 to {most}, Airflow's [core] max_map_length.")
 
+    def reads(self) -> Sequence[str]:
+        """Name the file or folder."""
+        from artificer_provider.operators._inputs import place_of
+
+        return place_of(self.items)
+
     def execute(self, context: Context) -> list[dict[str, Json]]:
         """Read the input once; return the parts."""
         from artificer_provider.batch.parts import cut_into
@@ -82,10 +88,12 @@ class ArtificerGatherOperator(ArtificerOperator):
         """Write the manifest; return it without the list of the others."""
         from artificer_provider.operators._gathered import gathered, write_gathered
         from artificer_provider.operators._landing import folder_at
+        from artificer_provider.operators._report import Report
 
         with self.told_to_airflow():
             whole = gathered(self.manifests)
             place = write_gathered(whole, folder_at(self.output_path))
+        self.report = Report(lambda: {**whole, "manifest": place, "path": self.output_path})
         self.log.info("%s items of %d runs; all of it by %s.", whole["items"], whole["parts"], place)
         return {**{name: value for name, value in whole.items() if name != "manifests"}, "manifest": place}
 
@@ -110,10 +118,12 @@ def sharded_batch(
     :param output: the folder; put ``{{ run_id }}`` into it.
     :param tasks: how many mapped tasks at most.
     :param input_column: where a record of the file has its text.
-    :param run: what else the run operator takes.
+    :param run: what else the run operator takes; of its ``outlets`` the events come once, from what is
+        gathered.
     :return: what was gathered: counts, cost, and where the one manifest is.
     :raises ConfigurationError: naming the argument that makes no sense.
     """
+    outlets = run.pop("outlets", ())
     conn = {"artificer_conn_id": run["artificer_conn_id"]} if "artificer_conn_id" in run else {}
     with TaskGroup(group_id):
         plan = ArtificerPlanPartsOperator(
@@ -130,6 +140,7 @@ def sharded_batch(
             task_id="gather",
             manifests=cast("Iterable[Mapping[str, Json]]", mapped.output),
             output=output,
+            outlets=outlets,
             **conn,
         )
     return gather.output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -57,6 +58,11 @@ def airflow(engine: LocalEngine, tmp_path_factory: pytest.TempPathFactory) -> It
     env = {
         "ARTIFICER_TEST_OUTPUT": str(output),
         "PYTHONPATH": os.pathsep.join(sys.path),  # what DAGs share with the tests
+        # Only of the DAGs that ask for it.
+        "AIRFLOW__OPENLINEAGE__SELECTIVE_ENABLE": "True",
+        "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(
+            {"type": "file", "log_file_path": str(home / "lineage.jsonl"), "append": True}
+        ),
         **_SOON,
     }
     with LocalAirflow(home, Path(__file__).parent / "dags", env) as airflow:

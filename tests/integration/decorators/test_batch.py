@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
-from airflow.sdk import DAG, task
+from airflow.sdk import DAG, Asset, AssetAlias, Metadata, task
+from airflow.sdk.execution_time.context import OutletEventAccessors
 from support.airflow import StoreDouble, TaskInstanceDouble, context
 from support.shared import API_KEY, HONEST
 
@@ -91,6 +92,37 @@ def test_a_function_can_give_the_path_of_a_file(
     operator = made(items, tmp_path, poll_interval=0.05)
     operator.execute(context(StoreDouble(), TaskInstanceDouble(run_id=request.node.name)))
     assert models.texts() == ["from a file"]
+
+
+def test_a_function_adds_to_the_event_of_an_asset_though_another_process_landed_the_rows(
+    url: str, models: ModelServer, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    rows, alias = Asset("rows"), AssetAlias("folders")
+
+    def items() -> Any:
+        yield Metadata(rows, extra={"from": "the function", "cost": "its word"}, alias=alias)
+        return ["one"]
+
+    store, ti = StoreDouble(), TaskInstanceDouble(run_id=request.node.name)
+    models.open.set()
+    with pytest.raises(TaskDeferred) as caught:
+        made(items, tmp_path, deferrable=True).execute(of_events(store, ti, OutletEventAccessors()))
+    [job_id] = caught.value.trigger.job_ids
+    with Artificer(API_KEY, url) as client:
+        client.batch.wait(job_id, timeout=30)
+    operator, events = made(items, tmp_path, deferrable=True, outlets=[rows]), OutletEventAccessors()
+    landing = of_events(store, ti, events)
+    operator.execute_complete(landing, Wake(Reason.ENDED, job_id, "COMPLETED").to_json())
+    operator.post_execute(landing)
+    extra = events[rows].extra
+    assert (extra["from"], extra["cost"], extra["rows"]) == ("the function", "its word", 1)
+    [event] = events[alias].asset_alias_events
+    assert event.dest_asset_key.name == "rows"
+
+
+def of_events(store: StoreDouble, ti: TaskInstanceDouble, events: OutletEventAccessors) -> Any:
+    """Give a context with the events of assets, as each process of a task has its own."""
+    return {**context(store, ti), "outlet_events": events}
 
 
 def test_a_chain_runs_what_a_function_gives(
