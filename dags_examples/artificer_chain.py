@@ -3,7 +3,7 @@ Summarise documents and name the keywords of each summary, a call for each, and 
 
 **Shows** ``ArtificerChainOperator``, for an engine whose batches do not serve (where they do, see
 ``artificer_demo``), and validation: each summary is scored from 0 to 10 by the engine. One that scores less
-than five is no answer: its document fails, gets no keywords, and is named by ``rejected``. Up to three in ten
+than 6.25 is no answer: its document fails, gets no keywords, and is named by ``rejected``. Up to one in ten
 may.
 
 **Costs** two calls for each document, and where a language model scores its own answers, one more for that;

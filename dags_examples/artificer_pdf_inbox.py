@@ -54,6 +54,7 @@ def artificer_pdf_inbox() -> None:
         phases=[{"name": "summarize", "task_type": "summarize"}],
         output=f"{OUTPUT}/summaries",
         deferrable=True,
+        poll_interval=2,
     )
 
 

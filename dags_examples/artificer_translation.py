@@ -10,7 +10,7 @@ than one document in twenty without an answer fails the task in the same way; fe
 published.
 
 **Costs** one call for each document, and one more for each that failed: two dollars a night, and what is
-under way when they are spent.
+spent between two looks at the engine (``poll_interval``).
 
 **Needs** the connection ``artificer_default`` to an engine with a language model whose price it knows.
 ``ARTIFICER_TRANSLATION_MODEL`` names the model (``gpt-4o-mini``). The rows land in the folder that

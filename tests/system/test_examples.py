@@ -31,8 +31,8 @@ MODEL = "gpt-4o-mini"
 PRICES = "input_price = 0.15\noutput_price = 10000.0"
 CALL = 7 * 0.15e-6 + 3 * 10_000e-6
 BUDGET = 2.0
-#: Translations that cost six dollars.
-TOO_MANY = 200
+#: Translations that cost ninety dollars, and take more than a minute.
+TOO_MANY = 3_000
 #: What takes no argument, and whose end is waited for. The demo has a test of its own.
 PLAIN = (
     "artificer_by_hand",
