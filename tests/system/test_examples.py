@@ -117,7 +117,7 @@ def examples(engine: Engine, home: Path, tmp_path_factory: pytest.TempPathFactor
         "ARTIFICER_PDF_INBOX": str(inbox(home / "inbox") / "*.pdf"),
         "ARTIFICER_PDF_OUTPUT": f"{rows}/{{{{ dag.dag_id }}}}/{{{{ run_id }}}}",
         "ARTIFICER_APPROVAL_MODEL": MODEL,
-        "ARTIFICER_APPROVAL_HOURS": str(60 / 3600),
+        "ARTIFICER_APPROVAL_HOURS": str(1 / 60),
         "ARTIFICER_CHAT_MODEL": MODEL,
         "ARTIFICER_MILLION_ROWS_MODEL": "extractive-tfidf",
         "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "5",
@@ -129,11 +129,11 @@ def examples(engine: Engine, home: Path, tmp_path_factory: pytest.TempPathFactor
         airflow.start({"artificer_default": {"conn_type": "artificer", "host": engine.url}})
         airflow.wait_healthy()
         examples = Examples(airflow, rows)
-        for run_id in ("approved", "rejected", "unanswered"):
-            examples.begin("artificer_approval", run_id)
         for dag_id in PLAIN:
             examples.begin(dag_id)
         airflow.unpause("artificer_translation")
+        for run_id in ("approved", "rejected", "unanswered"):  # last: their questions wait for a minute
+            examples.begin("artificer_approval", run_id)
         yield examples
 
 
@@ -289,9 +289,14 @@ def test_a_job_of_somebody_else_starts_the_follow_up(examples: Examples, engine:
         examples.end(dag_id)  # or their jobs would start it too
     examples.airflow.unpause("artificer_follow_up")
     wait_until(lambda: "artificer_jobs_ended" in watermarks(examples.airflow), seconds=120)
-    asked = {"name": "of somebody", "items": [{"input": "One. Two."}], "phases": [{"name": "summarize"}]}
-    asked["phases"] = [{"name": "summarize", "taskType": "summarize"}]
-    job = engine.create(asked)["id"]
+    job = engine.create(
+        {
+            "name": "of somebody else",
+            "items": [{"input": "One. Two."}],
+            "phases": [{"name": "summarize", "taskType": "summarize"}],
+            "options": {"autoStart": True},
+        }
+    )["id"]
     assert wait_until(lambda: followed_up(examples.airflow), seconds=120) == [job]
 
 
