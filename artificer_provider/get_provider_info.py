@@ -22,6 +22,7 @@ def get_provider_info() -> dict[str, object]:
                     "artificer_provider.operators.batch",
                     "artificer_provider.operators.chain",
                     "artificer_provider.operators.chat",
+                    "artificer_provider.operators.estimate",
                     "artificer_provider.operators.export",
                     "artificer_provider.operators.image",
                     "artificer_provider.operators.jobs",

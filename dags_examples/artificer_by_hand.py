@@ -1,8 +1,14 @@
 """
 Take a batch job through its life with an operator for each step: create, wait, land its rows, delete it.
 
-``ArtificerRunBatchOperator`` does all of that in one task, and more. Steps of your own are for a job that
-somebody else watches, or that several tasks share. On the embedded engine's own model it costs nothing.
+**Shows** the operators of one job, and the sensor between them. ``ArtificerRunBatchOperator`` does all of
+that in one task, and more: steps of your own are for a job that somebody else watches, or that several tasks
+share.
+
+**Costs** two calls; on the embedded engine's extractive model nothing.
+
+**Needs** the connection ``artificer_default``. The rows land in the folder that ``ARTIFICER_BY_HAND_OUTPUT``
+names, which may hold templates; a folder of the system's temporary one otherwise.
 """
 
 from __future__ import annotations

@@ -1,9 +1,14 @@
 """
 Ask a model two things in one conversation, and write the conversation down as Markdown.
 
-It needs an engine with a language model. The answers stream into the logs of the tasks. The conversation
-lands in the folder that ``ARTIFICER_CHAT_OUTPUT`` names, which may hold templates; a folder of the system's
-temporary one otherwise.
+**Shows** ``ArtificerChatOperator``, whose answers stream into the logs of the tasks, how a later task goes on
+with the conversation, and the export.
+
+**Costs** two answers of the model.
+
+**Needs** the connection ``artificer_default`` to an engine with a language model; ``ARTIFICER_CHAT_MODEL``
+names it, the engine's own unless given. The conversation lands in the folder that ``ARTIFICER_CHAT_OUTPUT``
+names, which may hold templates; a folder of the system's temporary one otherwise.
 """
 
 from __future__ import annotations
@@ -21,6 +26,7 @@ from artificer_provider.operators.export import ArtificerExportConversationsOper
 OUTPUT = os.environ.get("ARTIFICER_CHAT_OUTPUT") or str(
     Path(tempfile.gettempdir()) / "artificer-chat" / "{{ run_id }}"
 )
+MODEL = os.environ.get("ARTIFICER_CHAT_MODEL")
 #: The conversation that the first task began.
 CONVERSATION = "{{ ti.xcom_pull(task_ids='ask')['conversation_id'] }}"
 
@@ -36,6 +42,7 @@ def artificer_chat() -> None:
     ask = ArtificerChatOperator(
         task_id="ask",
         message="Why do bridges have expansion joints?",
+        model=MODEL,
         system_prompt="You are a civil engineer. Answer in two sentences.",
     )
     ask_on = ArtificerChatOperator(

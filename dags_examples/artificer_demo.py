@@ -1,8 +1,13 @@
 """
 Summarise the documents that lie beside this file, say of each what kind it is, and print what came out.
 
-On the embedded engine's extractive model it costs nothing. The rows land in the folder that
-``ARTIFICER_DEMO_OUTPUT`` names, which may hold templates; a folder of the system's temporary one otherwise.
+**Shows** ``ArtificerRunBatchOperator`` with two phases, deferred: no worker waits for the engine. It is what
+``make demo`` runs.
+
+**Costs** two calls for each of 36 documents; on the embedded engine's extractive model nothing.
+
+**Needs** the connection ``artificer_default``. The rows land in the folder that ``ARTIFICER_DEMO_OUTPUT``
+names, which may hold templates; a folder of the system's temporary one otherwise.
 """
 
 from __future__ import annotations

@@ -1,8 +1,13 @@
 """
 Run whenever a batch job ends on the engine, whoever started it, and print what became of it.
 
-Nothing polls for it in a task: the triggerer watches, and Airflow makes a run for each job that ends. It is
-paused until you switch it on, for it watches every job of the connection.
+**Shows** an asset that watches the engine. Nothing polls for it in a task: the triggerer watches, and Airflow
+makes a run for each job that ends.
+
+**Costs** nothing: it asks for the list of jobs every five seconds, and no model.
+
+**Needs** the connection ``artificer_default``, and a triggerer. It is paused until you switch it on, for it
+watches every job of the connection.
 """
 
 from __future__ import annotations

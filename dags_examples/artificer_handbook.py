@@ -1,7 +1,15 @@
 """
-Put texts into a project of their own, find the passage that answers a question, and remove the project again.
+Put a handbook into a project, ask it a question, and remove the project again.
 
-It needs an engine that searches: the embedded one with the extra ``engine-models``. It costs nothing there.
+**Shows** ``temporary_project``, a setup and a teardown around what stands inside it; documents that are
+uploaded and indexed; a search, which gives the passage; and a chat in the project, whose answer rests on the
+passages that were found (RAG).
+
+**Costs** one answer of the model. On the embedded engine nothing: without a language model it answers with
+the sentences of the documents that fit best, as they stand there.
+
+**Needs** the connection ``artificer_default`` to an engine that searches: the embedded one with the extra
+``engine-models``.
 """
 
 from __future__ import annotations
@@ -11,6 +19,7 @@ from pathlib import Path
 
 from airflow.sdk import dag, task
 
+from artificer_provider.operators.chat import ArtificerChatOperator
 from artificer_provider.operators.projects import (
     ArtificerSearchOperator,
     ArtificerUploadDocumentsOperator,
@@ -28,7 +37,7 @@ QUESTION = "How many days of leave are there?"
     doc_md=__doc__,
 )
 def artificer_handbook() -> None:
-    """Ask a handbook of two pages."""
+    """Find the passage, and have the question answered from it."""
     with temporary_project() as project:
         upload = ArtificerUploadDocumentsOperator(
             task_id="upload",
@@ -43,14 +52,20 @@ def artificer_handbook() -> None:
             limit=1,
         )
 
+        ask = ArtificerChatOperator(
+            task_id="ask",
+            message=QUESTION,
+            project_id=project.output,  # type: ignore[arg-type] # see above
+        )
+
         @task
-        def answer(found: list[dict[str, object]]) -> str:
-            """Print the passage, and say where it stands."""
-            print(f"{QUESTION} {found[0]['filename']}: {found[0]['content']}")
+        def answer(found: list[dict[str, object]], said: dict[str, object]) -> str:
+            """Print the answer, and say where the passage stands."""
+            print(f"{QUESTION} {said['answer']} ({found[0]['filename']}: {found[0]['content']})")
             return str(found[0]["filename"])
 
-        upload >> find
-        answer(find.output)  # type: ignore[arg-type] # see above
+        upload >> [find, ask]
+        answer(find.output, ask.output)  # type: ignore[arg-type] # see above
 
 
 artificer_handbook()

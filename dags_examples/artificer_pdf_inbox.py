@@ -1,10 +1,17 @@
 """
 Read all PDFs of an inbox, and have each text summarised by a batch; no text passes through Airflow.
 
-PDFs that hold text are read on the worker for nothing, scans are recognised by the engine, and the batch
-reads the rows where they were landed. ``ARTIFICER_PDF_INBOX`` says which PDFs, as a pattern on any object
-storage; the rows land in the folder that ``ARTIFICER_PDF_OUTPUT`` names. Both may hold templates; folders of
-the system's temporary one otherwise.
+**Shows** ``ArtificerProcessPdfOperator``: PDFs that hold text are read on the worker, scans are recognised by
+the engine (OCR), a row is landed for each, and the batch reads the rows where they were landed. One in ten
+may be unreadable; its row says why, and the batch leaves it out.
+
+**Costs** nothing for PDFs that hold text, what the engine takes for a recognised page, and one call for each
+document; on the embedded engine, whose OCR is on the machine, nothing.
+
+**Needs** the connection ``artificer_default`` to an engine that recognises text (the embedded one with the
+extra ``engine-ocr``), and the extra ``pdf`` on the worker. ``ARTIFICER_PDF_INBOX`` says which PDFs, as a
+pattern on any object storage; the rows land in the folder that ``ARTIFICER_PDF_OUTPUT`` names. Both may hold
+templates; folders of the system's temporary one otherwise.
 """
 
 from __future__ import annotations
@@ -47,6 +54,7 @@ def artificer_pdf_inbox() -> None:
         phases=[{"name": "summarize", "task_type": "summarize"}],
         output=f"{OUTPUT}/summaries",
         deferrable=True,
+        poll_interval=2,
     )
 
 

@@ -1,9 +1,13 @@
 """
 Summarise notes with TaskFlow, a mapped task for each day, and spread a file over several tasks.
 
-On the embedded engine's extractive model it costs nothing. The rows land in the folder that
-``ARTIFICER_TASKFLOW_OUTPUT`` names, which may hold templates; a folder of the system's temporary one
-otherwise.
+**Shows** ``@task.artificer_batch``, mapped, and ``sharded_batch``.
+
+**Costs** a call for each note and for each of 36 documents; on the embedded engine's extractive model
+nothing.
+
+**Needs** the connection ``artificer_default``. The rows land in the folder that ``ARTIFICER_TASKFLOW_OUTPUT``
+names, which may hold templates; a folder of the system's temporary one otherwise.
 """
 
 from __future__ import annotations

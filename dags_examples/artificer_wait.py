@@ -1,7 +1,12 @@
 """
 Start a batch job, do something else, and wait for the job in the triggerer: for half of it, then for its end.
 
-On the embedded engine's extractive model it costs nothing.
+**Shows** ``ArtificerBatchSensor``, deferred, for a share of the job and for all of it; the second starts in
+the triggerer and takes no worker before.
+
+**Costs** three calls; on the embedded engine's extractive model nothing.
+
+**Needs** the connection ``artificer_default``, and a triggerer.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 MIGRATE_SECONDS = 180.0
+ASKED_SECONDS = 120.0
 FOUND_SECONDS = 120.0
 #: `airflow standalone` took 8 to 16 s to end its children in good order.
 INTERRUPT_SECONDS = 25.0
@@ -116,22 +117,29 @@ class Airflow(ABC):
         with contextlib.suppress(httpx.TimeoutException):
             self._http.get("/execution/health", timeout=httpx.Timeout(POLL_TIMEOUT, read=0.1))
 
-    def trigger(self, dag_id: str, *, run_id: str = "", pulse: Pulse = no_pulse) -> str:
+    def trigger(
+        self,
+        dag_id: str,
+        *,
+        run_id: str = "",
+        params: Mapping[str, Any] | None = None,
+        pulse: Pulse = no_pulse,
+    ) -> str:
         """
         Ask for a run of a DAG as soon as Airflow knows it, and return the run's id.
 
         :param run_id: what the run is called; any name of its own unless given.
+        :param params: of the run, in the place of the DAG's own.
         :raises DagLoadError: when the DAG's file cannot be imported, or it is not found.
         """
         # An id of our own: a request that has to be repeated asks for the same run.
         run_id = run_id or f"local__{uuid.uuid4().hex[:12]}"
+        asked = {"dag_run_id": run_id, "logical_date": None, "conf": dict(params or {})}
 
         def accepted() -> bool:
             self.check_running()
             try:
-                reply = self._http.post(
-                    f"/api/v2/dags/{dag_id}/dagRuns", json={"dag_run_id": run_id, "logical_date": None}
-                )
+                reply = self._http.post(f"/api/v2/dags/{dag_id}/dagRuns", json=asked)
             except httpx.TransportError:
                 return False
             if reply.is_server_error:  # its database was busy
@@ -157,6 +165,23 @@ class Airflow(ABC):
             if Path(error["filename"]).stem == dag_id:
                 reason = error["stack_trace"].strip().splitlines()[-1]
                 raise DagLoadError(f"the DAG file {error['filename']} cannot be imported: {reason}")
+
+    def unpause(self, dag_id: str) -> None:
+        """Switch a DAG on, and have its file read again: until then nobody watches for its events."""
+        dag = self._http.patch(f"/api/v2/dags/{dag_id}", json={"is_paused": False}).raise_for_status().json()
+        self._http.put(f"/api/v2/parseDagFile/{dag['file_token']}").raise_for_status()
+
+    def answer(self, dag_id: str, run_id: str, task_id: str, option: str) -> str:
+        """
+        Answer a task that asks people, as soon as it does, as somebody does in the UI.
+
+        :return: what it asked.
+        """
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
+        asked = wait_until(lambda: self._try_get(path), seconds=ASKED_SECONDS)
+        answer = {"chosen_options": [option], "params_input": {}}
+        self._http.patch(path, json=answer, timeout=60.0).raise_for_status()
+        return str((asked or {})["body"])
 
     def dag_run(self, dag_id: str, run_id: str) -> dict[str, Any] | None:
         """Return a run as Airflow shows it; nothing while Airflow is too busy to answer."""

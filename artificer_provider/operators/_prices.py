@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from artificer_provider.batch.estimate import MOST_CHARS_PER_TOKEN, estimate, prices_of, unpriced
 from artificer_provider.client import limits
@@ -13,14 +13,27 @@ if TYPE_CHECKING:
 
     from artificer_provider.batch.estimate import Estimate
     from artificer_provider.batch.plan import Work
-    from artificer_provider.batch.record import Header
     from artificer_provider.client import Artificer
 
 #: Seconds that the price list may take: a run can do without.
 _TIMEOUT = 10.0
 
 
-def estimate_of(client: Artificer, work: Work, header: Header, log: Logger) -> Estimate | None:
+class Measured(Protocol):
+    """How much there is to be read."""
+
+    @property
+    def items(self) -> int:
+        """How many there are."""
+        ...
+
+    @property
+    def chars(self) -> int:
+        """How many characters they have in all."""
+        ...
+
+
+def estimate_of(client: Artificer, work: Work, measured: Measured, log: Logger) -> Estimate | None:
     """Estimate what a run will cost, and log it; None where that cannot be told, which is logged too."""
     try:
         models = client.with_options(timeout=_TIMEOUT, retries=0).models.list(limit=limits.MAX_PAGE)
@@ -30,7 +43,7 @@ def estimate_of(client: Artificer, work: Work, header: Header, log: Logger) -> E
     # Only the contract's own list begins with the model that answers where a phase names none.
     default = models[0].id if models and client.dialect == "rest" else None
     prices = prices_of(models)
-    found = estimate(work.phases, prices, default, items=header.items, chars=header.chars)
+    found = estimate(work.phases, prices, default, items=measured.items, chars=measured.chars)
     if found is None:
         unknown = ", ".join(unpriced(work.phases, prices, default))
         log.info("No estimate of the cost: the engine names no price of %s.", unknown)
@@ -39,8 +52,8 @@ def estimate_of(client: Artificer, work: Work, header: Header, log: Logger) -> E
         "The run will cost some %s for %d items of %d characters, if each answer is as long as what it was "
         "given or max_tokens allows; it cannot cost less than %s.",
         _dollars(found.likely),
-        header.items,
-        header.chars,
+        measured.items,
+        measured.chars,
         _dollars(found.least),
     )
     return found

@@ -101,7 +101,7 @@ class ArtificerGatherOperator(ArtificerOperator):
 def sharded_batch(
     group_id: str = "batch",
     *,
-    items: str,
+    items: str | XComArg,
     output: str,
     tasks: int = 8,
     input_column: str = "input",
@@ -114,7 +114,7 @@ def sharded_batch(
     all that it promises; ``max_cost`` and ``max_failed`` hold for each of them. The rows of part 3 land in
     the folder ``part-0003`` of the output, numbered through all parts.
 
-    :param items: the path of a file or folder.
+    :param items: the path of a file or folder, or what a task of the DAG returned as one.
     :param output: the folder; put ``{{ run_id }}`` into it.
     :param tasks: how many mapped tasks at most.
     :param input_column: where a record of the file has its text.
@@ -125,13 +125,14 @@ def sharded_batch(
     """
     outlets = run.pop("outlets", ())
     conn = {"artificer_conn_id": run["artificer_conn_id"]} if "artificer_conn_id" in run else {}
+    path = cast("str", items)  # which it is when the tasks run
     with TaskGroup(group_id):
         plan = ArtificerPlanPartsOperator(
-            task_id="plan", items=items, tasks=tasks, input_column=input_column, **conn
+            task_id="plan", items=path, tasks=tasks, input_column=input_column, **conn
         )
         mapped = ArtificerRunBatchOperator.partial(
             task_id="run",
-            items=items,
+            items=path,
             input_column=input_column,
             output=output.rstrip("/") + "/part-{{ '%04d' % ti.map_index }}",
             **run,

@@ -14,6 +14,7 @@ from support.shared import API_KEY, HONEST
 
 from artificer_provider.client import Artificer
 from artificer_provider.client.errors import ServerError
+from artificer_provider.operators.estimate import ArtificerEstimateBatchOperator
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -146,3 +147,37 @@ def test_prices_are_asked_for_once_a_run(
     told = run.execute()
     assert asked.count("/api/models") == 1
     assert told["estimate"]["likely"] == pytest.approx(LIKELY)
+
+
+def test_a_task_of_its_own_tells_what_the_run_would_cost_and_makes_nothing(
+    run: Run, models: ModelServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "in.jsonl"
+    file.write_text("".join(f"{json.dumps({'text': text})}\n" for text in TEXTS))
+    task = ArtificerEstimateBatchOperator(
+        task_id="estimate", items=str(file), input_column="text", phases=PHASES
+    )
+    told = task.execute(context(StoreDouble()))
+    assert told == {
+        "items": len(TEXTS),
+        "characters": 4_000,
+        "least": pytest.approx(LEAST),
+        "likely": pytest.approx(LIKELY),
+    }
+    assert (run.jobs, models.texts()) == ([], [])
+
+
+def test_a_task_of_its_own_says_that_a_price_is_not_known(
+    llm_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect(llm_engine, monkeypatch)
+    task = ArtificerEstimateBatchOperator(task_id="estimate", items=TEXTS, phases=PHASES)
+    told = task.execute(context(StoreDouble()))
+    assert told == {"items": len(TEXTS), "characters": 4_000, "least": None, "likely": None}
+
+
+def test_a_task_of_its_own_names_what_is_wrong_with_the_input(run: Run, tmp_path: Path) -> None:
+    task = ArtificerEstimateBatchOperator(task_id="estimate", items=f"{tmp_path}/no.jsonl", phases=PHASES)
+    with pytest.raises(AirflowFailException, match=r"cannot be read from .*no\.jsonl.*Nothing was made\."):
+        task.execute(context(StoreDouble()))
+    assert run.jobs == []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
-from airflow.sdk import DAG
+from airflow.sdk import DAG, task
 from support.airflow import StoreDouble, TaskInstanceDouble, context
 from support.shared import API_KEY, HONEST
 
@@ -85,6 +85,18 @@ def test_the_group_maps_one_task_over_the_parts() -> None:
     assert run.partial_kwargs["output"] == "/out/{{ run_id }}/part-{{ '%04d' % ti.map_index }}"
     assert dag.get_task("big.gather").upstream_task_ids == {"big.run"}
     assert run.upstream_task_ids == {"big.plan"}
+
+
+def test_a_file_that_a_task_of_the_dag_makes_is_waited_for_by_all_who_read_it() -> None:
+    with DAG("d", schedule=None) as dag:
+
+        @task
+        def make() -> str:
+            return "/in.parquet"
+
+        sharded_batch("big", items=make(), output="/out", phases=[{"name": "p"}])
+    assert dag.get_task("big.plan").upstream_task_ids == {"make"}
+    assert dag.get_task("big.run").upstream_task_ids == {"make", "big.plan"}
 
 
 @pytest.mark.parametrize("tasks", [0, 1_025])
