@@ -1,14 +1,8 @@
-"""DAGs whose failures, and missed deadline, are told to a webhook."""
+"""DAGs whose failures are told to a webhook."""
 
 from __future__ import annotations
 
-import os
-from datetime import timedelta
-from pathlib import Path
-from time import sleep
-
 from airflow.sdk import BaseHook, dag, task
-from airflow.sdk.definitions.deadline import AsyncCallback, DeadlineAlert, DeadlineReference
 
 from artificer_provider.notifications.artificer import ArtificerNotifier
 
@@ -27,28 +21,6 @@ def told_run() -> None:
     refuse()
 
 
-@dag(
-    schedule=None,
-    deadline=DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_QUEUED_AT,
-        interval=timedelta(seconds=1),
-        callback=AsyncCallback(
-            ArtificerNotifier, {"phases": [{"name": "first"}], "webhook_conn_id": "on_call"}
-        ),
-    ),
-)
-def late() -> None:
-    """Go on beyond the deadline, until the test saw that it was told of."""
-
-    @task
-    def wait() -> None:
-        """Wait for a file."""
-        while not Path(os.environ["AIRFLOW_HOME"], "seen").exists():
-            sleep(0.5)
-
-    wait()
-
-
 @dag(schedule=None)
 def untold() -> None:
     """Fail, with nobody there to be told."""
@@ -62,5 +34,4 @@ def untold() -> None:
 
 
 told_run()
-late()
 untold()
