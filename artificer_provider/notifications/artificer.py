@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseNotifier
 
-from artificer_provider.batch.plan import read_phases
 from artificer_provider.hooks.artificer import ArtificerHook
 
 if TYPE_CHECKING:
@@ -98,6 +97,8 @@ class ArtificerNotifier(BaseNotifier):
         context: Context | None = None,
     ) -> None:
         super().__init__(context)
+        from artificer_provider.batch.plan import read_phases
+
         self.message = message
         self.phases = read_phases(phases)
         self.webhook_conn_id = webhook_conn_id
