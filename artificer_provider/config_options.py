@@ -63,8 +63,8 @@ OPTIONS: Final[dict[str, dict[str, str]]] = {
     },
     "calls_a_minute": {
         "description": (
-            "The most calls that one client sends in a minute, for connections that do not say. Empty: as "
-            "many as the engine takes."
+            "The most calls that one client sends in a minute, for connections that do not say. Empty: 80 % "
+            "of a deployed engine's limit."
         ),
         "version_added": _SINCE,
         "type": "integer",

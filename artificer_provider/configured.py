@@ -115,4 +115,4 @@ def _refuse(name: str, said: str, wanted: str) -> NoReturn:
 
 
 def _without(name: str) -> str:
-    return f"it is {OPTIONS[name]['default']}" if OPTIONS[name]["default"] else "nothing is bounded"
+    return f"it is {OPTIONS[name]['default']}" if OPTIONS[name]["default"] else "the client decides"

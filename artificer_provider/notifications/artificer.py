@@ -35,7 +35,8 @@ Log: {{ ti.log_url }}
 {%- endif %}
 {%- elif ti is defined -%}
 Task {{ ti.task_id }}{% if ti.map_index is number and ti.map_index >= 0 %}[{{ ti.map_index }}]{% endif %} \
-of {{ ti.dag_id }}, run {{ ti.run_id }}, try {{ ti.try_number }}, is {{ ti.state }}.
+of {{ ti.dag_id }}, run {{ ti.run_id }}, try {{ ti.try_number }}, is \
+{{ ti.state.value if ti.state.value is defined else ti.state }}.
 Log: {{ ti.log_url }}
 {%- else -%}
 Airflow told this notifier of nothing.
@@ -187,7 +188,8 @@ class ArtificerNotifier(BaseNotifier):
     def _untold(self, error: Exception) -> str:
         to = "the log" if self.webhook_conn_id is None else f"webhook {self.webhook_conn_id!r}"
         message = _cut(str(self.message), self.max_length)
-        return self._masked(f"The notification for {to} was not told: {error} The message was: {message}")
+        why = str(error).rstrip(".")
+        return self._masked(f"The notification for {to} was not told: {why}. The message was: {message}")
 
 
 def _check(message: object, phases: tuple[Phase, ...], max_length: int, timeout: float) -> None:

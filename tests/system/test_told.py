@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from local_airflow import LocalAirflow
     from support.model_server import ModelServer
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
 SECRET = "a-password-of-the-webhook"
 
@@ -60,7 +60,7 @@ def test_a_failure_is_told_by_the_worker_and_by_the_dag_processor(
 ) -> None:
     run_id = airflow.trigger("told_run")
     assert airflow.wait_over("told_run", run_id) == "failed"
-    wait_until(lambda: len(hook.asked) >= 2, seconds=120)
+    wait_until(lambda: len(hook.asked) >= 2, seconds=240)
     of_task = next(text for text in texts(hook) if "Task refuse" in text)
     of_run = next(text for text in texts(hook) if "The DAG run" in text)
     # Two phases, each given the answer of the one before, and the message behind them.

@@ -247,6 +247,7 @@ def test_the_same_requests_submitted_again_are_the_same_job_until_it_was_cancell
     third = submit(adapter, ["again"], "f-again")
     assert third != first
     assert client.batch.wait(third, timeout=30).completed_items == 1
+    assert submit(adapter, ["again"], "f-again") == third  # and pays nothing
     assert adapter.find_orphaned_batch(KEY, "f-again", "2026-01-01T00:00:00+00:00") == third
     assert adapter.find_orphaned_batch(KEY, "f-again", "2999-01-01T00:00:00+00:00") is None
 

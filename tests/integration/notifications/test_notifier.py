@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from airflow.providers.common.compat.sdk import mask_secret
-from airflow.sdk import DAG
+from airflow.sdk import DAG, TaskInstanceState
 from jinja2 import StrictUndefined
 from support.certificates import certificate
 from support.scripted_server import Reply, ScriptedServer
@@ -35,8 +35,8 @@ NIGHTLY = DAG("nightly", schedule=None, template_undefined=StrictUndefined)
 
 def failed(reason: str = "the disk is full", **more: object) -> Context:
     ti = SimpleNamespace(
-        dag_id="nightly", task_id="load", run_id="manual__1", try_number=2, map_index=-1, state="failed",
-        log_url="http://airflow/dags/nightly/runs/manual__1/tasks/load?try_number=2",
+        dag_id="nightly", task_id="load", run_id="manual__1", try_number=2, map_index=-1,
+        state=TaskInstanceState.FAILED, log_url="http://airflow/dags/nightly/runs/manual__1/tasks/load?try_number=2",
     )  # fmt: skip
     return cast("Context", {"dag": NIGHTLY, "ti": ti, "exception": ValueError(reason), **more})
 
