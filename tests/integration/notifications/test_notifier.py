@@ -140,7 +140,8 @@ def test_secrets_that_airflow_knows_reach_neither_the_engine_nor_the_webhook_nor
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     mask_secret("hunter2-of-the-task")
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="httpx"):
+        logging.getLogger("httpx").info("heard")
         how(notifier(), failed(f"hunter2-of-the-task and {API_KEY} were refused"))
     assert [text for text in texts(hook) if "*** and *** were refused" in text]
     said = "".join([*texts(hook), *models.texts(), capsys.readouterr().out, caplog.text])
@@ -148,6 +149,7 @@ def test_secrets_that_airflow_knows_reach_neither_the_engine_nor_the_webhook_nor
     assert API_KEY not in said
     assert PATH not in said  # of the address, which httpx logs with each call
     assert "webhook 'on_call' (http://127.0.0.1" in said
+    assert "heard" in caplog.text
 
 
 @pytest.mark.parametrize(
