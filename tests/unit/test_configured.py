@@ -14,6 +14,7 @@ import pytest
 from airflow.providers.common.compat.sdk import BaseHook, Connection
 
 from artificer_provider import configured
+from artificer_provider.client._pace import SHARE
 from artificer_provider.client.errors import ConfigurationError
 from artificer_provider.config_options import OPTIONS
 from artificer_provider.hooks.artificer import ArtificerHook
@@ -153,3 +154,11 @@ def test_airflow_lists_the_options_with_their_defaults_and_what_is_set(tmp_path:
     assert told == [
         f"{name} = {said.get(name, option['default'])}".strip() for name, option in OPTIONS.items()
     ]
+
+
+def test_the_page_about_options_names_each_with_its_default() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "options.md").read_text()
+    rows = [line.split("|")[1:] for line in page.splitlines() if line.startswith("| `")]
+    told = {cells[0].strip(" `"): cells[2].strip(" `") for cells in rows}
+    assert told.pop("calls_a_minute") == f"{SHARE:.0%} of a deployed engine's limit".replace("%", " %")
+    assert told == {name: option["default"] for name, option in OPTIONS.items() if option["default"]}
