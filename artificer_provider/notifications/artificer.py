@@ -16,7 +16,6 @@ from artificer_provider.hooks.artificer import ArtificerHook
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import jinja2
     from airflow.providers.common.compat.sdk import Connection, Context
 
     from artificer_provider.batch.plan import Phase
@@ -109,7 +108,7 @@ class ArtificerNotifier(BaseNotifier):
         _check(message, self.phases, max_length, timeout)
         self._templates = {name: getattr(self, name) for name in self.template_fields}
 
-    def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
+    def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:  # noqa: ANN401 - Jinja's own
         """Render what was written, each time anew: what was rendered for one failure holds text of others."""
         vars(self).update(self._templates)
         super().render_template_fields(context, jinja_env)
