@@ -10,12 +10,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
+from airflow.providers.common.compat.sdk import TaskDeferred
+from airflow.sdk.module_loading import import_string
+from airflow.sdk.serde import deserialize, serialize
 from support.airflow import Died, TaskInstanceDouble
 from support.entry_points import install_entry_points
 from support.shared import API_KEY, DEPLOYED, HONEST
 
 from artificer_provider.client import Artificer
 from artificer_provider.client.errors import NotFoundError
+from artificer_provider.client.states import JobStatus
 
 pytest.importorskip(
     "airflow.providers.common.ai.batch", reason="apache-airflow-providers-common-ai is missing"
@@ -361,3 +365,37 @@ def test_it_is_found_by_the_entry_point_and_takes_only_connections_to_engines() 
     assert dispatch.get_adapter_class("artificer", "artificer:small") is ArtificerBatchAdapter
     with pytest.raises(LLMBatchInputError):
         dispatch.get_adapter_class("pydanticai", "artificer:small")
+
+
+def deferred(folder: Path, name: str, requests: Any) -> tuple[llm_batch.LLMBatchOperator, Any, Any]:
+    """Submit, and give what waits in the triggerer, as it comes out of the database there."""
+    ti = TaskInstanceDouble(run_id=name)
+    context: Any = {"ti": ti, "task_instance": ti}
+    task = operator(folder, requests, deferrable=True)
+    with pytest.raises(TaskDeferred) as waits:
+        task.execute(context)
+    path, kwargs = waits.value.trigger.serialize()
+    return task, import_string(path)(**deserialize(serialize(kwargs))), context
+
+
+async def test_a_deferred_batch_is_waited_for_by_that_providers_trigger_and_landed(
+    client: Artificer, models: ModelServer, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    models.open.clear()
+    task, trigger, context = deferred(tmp_path, request.node.name, ["one", "two"])
+    models.open.set()
+    client.batch.wait(trigger.batch_id, timeout=30)  # before its first look: the next is half a minute later
+    event = await anext(aiter(trigger.run()))
+    manifest = task.execute_complete(context, event.payload)
+    assert manifest["counts"]["succeeded"] == 2
+    assert [row["output"] for row in rows(manifest)] == [">one", ">two"]
+
+
+async def test_a_deferred_task_that_is_killed_cancels_its_job(
+    client: Artificer, models: ModelServer, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    models.open.clear()
+    _, trigger, _ = deferred(tmp_path, request.node.name, ["one", "two"])
+    await trigger.on_kill()
+    models.open.set()
+    assert client.batch.wait(trigger.batch_id, timeout=30).status is JobStatus.CANCELLED
