@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
-from airflow.sdk.module_loading import import_string
 from airflow.sdk.serde import deserialize, serialize
 from support.airflow import Died, TaskInstanceDouble
 from support.entry_points import install_entry_points
@@ -35,6 +34,7 @@ from airflow.providers.common.ai.exceptions import (
     LLMBatchPartialFailureError,
 )
 from airflow.providers.common.ai.operators import llm_batch
+from airflow.providers.common.ai.triggers.llm_batch import LLMBatchTrigger
 from pydantic import BaseModel
 
 from artificer_provider.common_ai import ArtificerBatchAdapter
@@ -374,8 +374,9 @@ def deferred(folder: Path, name: str, requests: Any) -> tuple[llm_batch.LLMBatch
     task = operator(folder, requests, deferrable=True)
     with pytest.raises(TaskDeferred) as waits:
         task.execute(context)
-    path, kwargs = waits.value.trigger.serialize()
-    return task, import_string(path)(**deserialize(serialize(kwargs))), context
+    _, kwargs = waits.value.trigger.serialize()
+    kept: Any = deserialize(serialize(kwargs))
+    return task, LLMBatchTrigger(**kept), context
 
 
 async def test_a_deferred_batch_is_waited_for_by_that_providers_trigger_and_landed(
