@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from artificer_provider.config_options import OPTIONS, SECTION
 from artificer_provider.connection_form import BEHAVIOUR, FIELDS
 
 _NAME = "Artificer"
@@ -47,6 +48,7 @@ def get_provider_info() -> dict[str, object]:
             "artificer_provider.links.ArtificerJobLink",
             "artificer_provider.links.ArtificerRowsLink",
         ],
+        "notifications": ["artificer_provider.notifications.artificer.ArtificerNotifier"],
         "task-decorators": [
             {
                 "name": "artificer_batch",
@@ -74,20 +76,9 @@ def get_provider_info() -> dict[str, object]:
             },
         ],
         "config": {
-            "artificer": {
+            SECTION: {
                 "description": "Settings of the Artificer provider.",
-                "options": {
-                    "namespace": {
-                        "description": (
-                            "Tells two Airflow deployments that share an engine apart: runs of the same DAG "
-                            "in both must not take each other's jobs for their own."
-                        ),
-                        "version_added": "0.1.0",
-                        "type": "string",
-                        "example": "production",
-                        "default": "airflow",
-                    },
-                },
+                "options": OPTIONS,
             },
         },
     }

@@ -6,10 +6,12 @@ A DAG that is parsed imports this, so it loads nothing of the client before a ta
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseHook
 
+from artificer_provider import configured
 from artificer_provider.hooks.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ class ArtificerHook(BaseHook):
 
         :raises ConfigurationError: naming what is wrong with it.
         """
-        return Settings.of(self.get_connection(self.artificer_conn_id))
+        return _paced(Settings.of(self.get_connection(self.artificer_conn_id)))
 
     def get_conn(self) -> Artificer:
         """
@@ -59,7 +61,7 @@ class ArtificerHook(BaseHook):
         """
         from airflow.providers.common.compat.connection import get_async_connection
 
-        return Settings.of(await get_async_connection(self.artificer_conn_id)).async_client()
+        return _paced(Settings.of(await get_async_connection(self.artificer_conn_id))).async_client()
 
     def test_connection(self) -> tuple[bool, str]:
         """Try the connection, and say what was found, or what is wrong. For the button of the form."""
@@ -86,3 +88,10 @@ class ArtificerHook(BaseHook):
         from artificer_provider.hooks.form import behaviour
 
         return behaviour()
+
+
+def _paced(settings: Settings) -> Settings:
+    """Send no more calls than the deployment lets a client send, where the connection does not say."""
+    if settings.calls_a_minute is not None:
+        return settings
+    return replace(settings, calls_a_minute=configured.calls_a_minute())

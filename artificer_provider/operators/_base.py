@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator, conf
+from airflow.providers.common.compat.sdk import BaseOperator
 
+from artificer_provider import configured
 from artificer_provider.hooks.artificer import ArtificerHook
 from artificer_provider.links import JOB
 
@@ -107,8 +108,7 @@ class ArtificerOperator(BaseOperator):
         from artificer_provider.batch.identity import RunKey
 
         ti = context["ti"]
-        own = self.hook.settings().namespace
-        namespace = own or conf.get("artificer", "namespace", fallback="airflow")
+        namespace = self.hook.settings().namespace or configured.namespace()
         return RunKey(
             namespace, ti.dag_id, ti.task_id, ti.run_id, -1 if ti.map_index is None else ti.map_index
         )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from airflow.providers.common.compat.sdk import AirflowException, conf
 
+from artificer_provider import configured
 from artificer_provider.links import JOB_AND_ROWS
 from artificer_provider.operators._base import ArtificerOperator
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from datetime import timedelta
 
     from airflow.providers.common.compat.sdk import BaseOperatorLink, Context
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
@@ -23,11 +24,12 @@ if TYPE_CHECKING:
     from artificer_provider.operators._leg import Leg
     from artificer_provider.operators._run import Run
 
-#: What a run may take before it is cancelled.
-DEFAULT_TIMEOUT = timedelta(hours=24)
-DEFAULT_STALLED = timedelta(hours=1)
-DEFAULT_UNREACHABLE = timedelta(hours=1)
-DEFAULT_POLL_INTERVAL = 10.0
+#: What `[artificer]` says for all DAGs; an argument has the word.
+DEFAULT_TIMEOUT = configured.timeout()
+DEFAULT_STALLED = configured.max_stalled()
+DEFAULT_UNREACHABLE = configured.max_unreachable()
+DEFAULT_POLL_INTERVAL = configured.poll_interval()
+DEFAULT_PARALLEL_JOBS = configured.max_parallel_jobs()
 
 #: Jobs that a line of the log names at most.
 _NAMED = 5
@@ -201,14 +203,15 @@ class ArtificerRunBatchOperator(_BatchOperator):
         ``fail``, or ``ignore`` and spend without a limit.
     :param max_failed: how many items may be without a good answer: a count, or a share from 0.0 to 1.0.
     :param retry_failed: how often the items without a good answer are done over, in a job of their own.
-    :param max_parallel_jobs: how many jobs run at once.
+    :param max_parallel_jobs: how many jobs run at once; 4, or what ``[artificer] max_parallel_jobs`` says.
     :param max_items_per_job: items of one job at most, 1 to 10,000.
     :param timeout: how long the run may take from its first job on; then what still runs is cancelled, what
-        is done is landed, and the task fails.
+        is done is landed, and the task fails. A day, or what ``[artificer] timeout`` says.
     :param max_stalled: how long a job may run without any change; then it is given up for dead, the rows
-        that are done are kept, and the rest goes into a new job.
+        that are done are kept, and the rest goes into a new job. An hour, or what ``[artificer] max_stalled``
+        says.
     :param max_unreachable: how long the engine may be out of reach while the jobs run; then this try fails,
-        and the next one goes on with them.
+        and the next one goes on with them. An hour, or what ``[artificer] max_unreachable`` says.
     :param durable: whether a later try goes on with the jobs of an earlier one; without it they are
         cancelled, and all is paid again.
     :param on_changed_input: what a later try does that finds another input: ``cancel_and_rerun`` or ``fail``.
@@ -222,7 +225,7 @@ class ArtificerRunBatchOperator(_BatchOperator):
     :param part: the part of the items that this task runs, where
         :class:`~artificer_provider.operators.sharded.ArtificerPlanPartsOperator` cut them for several.
     :param deferrable: wait in the triggerer, without a worker slot.
-    :param poll_interval: seconds between two looks at the jobs.
+    :param poll_interval: seconds between two looks at the jobs; 10, or ``[artificer] poll_interval``.
     :param job_name: what people know the jobs by; an identifying mark is put behind it.
     :param artificer_conn_id: the connection to the engine.
     """
@@ -238,7 +241,7 @@ class ArtificerRunBatchOperator(_BatchOperator):
         on_unknown_cost: str = "fail",
         max_failed: int | float = 0,  # noqa: PYI041 - 1 is one item, 1.0 is all of them
         retry_failed: int = 0,
-        max_parallel_jobs: int = 4,
+        max_parallel_jobs: int = DEFAULT_PARALLEL_JOBS,
         max_items_per_job: int = 10_000,
         timeout: timedelta = DEFAULT_TIMEOUT,
         max_stalled: timedelta = DEFAULT_STALLED,

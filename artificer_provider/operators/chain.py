@@ -53,7 +53,7 @@ class ArtificerChainOperator(_BatchOperator):
     :param retry_failed: how often the items without a good answer are done over.
     :param max_items_per_file: rows of one file at most, 1 to 10,000.
     :param timeout: how long the run may take from its first call on; then no further item is begun, and the
-        task fails.
+        task fails. A day, or what ``[artificer] timeout`` says.
     :param durable: whether a later try goes on with the rows of an earlier one; without it all is paid again.
     :param on_changed_input: what a later try does that finds another input: ``cancel_and_rerun`` or ``fail``.
     :param on_cleared_success: what a cleared task does that had succeeded: ``reuse`` lands the same rows for

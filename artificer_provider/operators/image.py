@@ -31,7 +31,7 @@ class ArtificerExtractTextOperator(DocumentOperator):
         ``fail``, or ``ignore`` and spend without a limit.
     :param retry_failed: how often the images that failed are done over.
     :param timeout: how long the run may take from its first image on; then no further one is begun, and the
-        task fails.
+        task fails. A day, or what ``[artificer] timeout`` says.
     :param allow_empty: whether no file at all is no failure.
     :param artificer_conn_id: the connection to the engine.
     """
@@ -63,7 +63,7 @@ class ArtificerAnalyzeImageOperator(DocumentOperator):
         ``fail``, or ``ignore`` and spend without a limit.
     :param retry_failed: how often the images that failed are done over.
     :param timeout: how long the run may take from its first image on; then no further one is begun, and the
-        task fails.
+        task fails. A day, or what ``[artificer] timeout`` says.
     :param allow_empty: whether no file at all is no failure.
     :param artificer_conn_id: the connection to the engine.
     """

@@ -50,7 +50,7 @@ class ArtificerProcessPdfOperator(DocumentOperator):
         ``fail``, or ``ignore`` and spend without a limit.
     :param retry_failed: how often the documents that failed are done over.
     :param timeout: how long the run may take from its first document on; then no further one is begun, and
-        the task fails.
+        the task fails. A day, or what ``[artificer] timeout`` says.
     :param allow_empty: whether no file at all is no failure.
     :param artificer_conn_id: the connection to the engine.
     """
@@ -102,7 +102,7 @@ class ArtificerCheckPdfOperator(DocumentOperator):
     :param max_failed: how many documents may be unreadable: a count, or a share from 0.0 to 1.0.
     :param retry_failed: how often the documents that failed are done over.
     :param timeout: how long the run may take from its first document on; then no further one is begun, and
-        the task fails.
+        the task fails. A day, or what ``[artificer] timeout`` says.
     :param allow_empty: whether no file at all is no failure.
     :param artificer_conn_id: the connection to the engine.
     """

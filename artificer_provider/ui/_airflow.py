@@ -26,6 +26,7 @@ from airflow.providers.common.compat.sdk import conf
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
+from artificer_provider import configured
 from artificer_provider.batch.identity import RunKey
 from artificer_provider.hooks.artificer import ArtificerHook
 
@@ -74,7 +75,7 @@ def base_url() -> str:
 
 def namespace() -> str:
     """Say what tells the runs of this Airflow from those of another."""
-    return str(conf.get("artificer", "namespace", fallback="airflow"))
+    return configured.namespace()
 
 
 def run_key(dag_id: str, run_id: str, task_id: str, map_index: int) -> RunKey:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _SOON = {
     "AIRFLOW__CORE__PARALLELISM": "16",
     "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
+    # The first connection that a DAG processor is asked for has it build a whole API, which takes a busy
+    # machine longer than the 50 s that a file has.
+    "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "240",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
     "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",

@@ -4,20 +4,35 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import subprocess
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import airflow
 import jsonschema
 import pytest
+from airflow.providers.common.compat.sdk import (
+    AirflowPlugin,
+    BaseHook,
+    BaseNotifier,
+    BaseOperator,
+    BaseOperatorLink,
+    BaseSensorOperator,
+)
+from airflow.triggers.base import BaseTrigger
+from support.entry_points import entry_points as declared
 from support.imports import loaded_beside_airflow
 
+import artificer_provider
 from artificer_provider import __version__
 from artificer_provider.get_provider_info import get_provider_info
 from artificer_provider.hooks.artificer import ArtificerHook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 AIRFLOW = Path(airflow.__file__).parent
 INFO: dict[str, Any] = get_provider_info()
@@ -29,6 +44,7 @@ PARSED = [
     for module in integration["python-modules"]
 ]
 DECORATORS = [decorator["class-name"].rpartition(".")[0] for decorator in INFO["task-decorators"]]
+NOTIFIERS = [notifier.rpartition(".")[0] for notifier in INFO["notifications"]]
 
 
 def modules_after(statement: str) -> set[str]:
@@ -42,9 +58,15 @@ def test_it_is_valid_by_the_schema_that_airflow_reads_with() -> None:
     jsonschema.validate(INFO, json.loads((AIRFLOW / "provider_info.schema.json").read_text()))
 
 
-def test_the_connection_form_is_valid_by_the_strict_schema() -> None:
+#: What the strict schema asks of a provider of Airflow's own repository, and nobody else can say.
+_OF_THE_REPOSITORY = {"integrations"}
+
+
+@pytest.mark.parametrize("part", sorted(set(INFO) - _OF_THE_REPOSITORY))
+def test_each_part_is_valid_by_the_strict_schema(part: str) -> None:
     strict = json.loads((AIRFLOW / "provider.yaml.schema.json").read_text())
-    jsonschema.validate(INFO["connection-types"], strict["properties"]["connection-types"])
+    assert part in strict["properties"]
+    jsonschema.validate({part: INFO[part]}, {**strict, "required": []})
 
 
 def test_the_entry_point_leads_to_it() -> None:
@@ -58,22 +80,108 @@ def test_the_entry_point_leads_to_it() -> None:
     assert entry.dist.version == __version__
 
 
-def test_every_module_it_names_is_there() -> None:
-    named = [
-        module
-        for kind in ("hooks", "operators", "sensors", "triggers")
-        for integration in INFO[kind]
-        for module in integration["python-modules"]
-    ]
-    assert [importlib.import_module(name).__name__ for name in named] == named
-    for decorator in INFO["task-decorators"]:
-        module, _, name = decorator["class-name"].rpartition(".")
-        assert callable(getattr(importlib.import_module(module), name))
+KINDS: dict[str, Any] = {
+    "hooks": BaseHook,
+    "operators": BaseOperator,
+    "sensors": BaseSensorOperator,
+    "triggers": BaseTrigger,
+}
+MODULES = [
+    (kind, module) for kind in KINDS for integration in INFO[kind] for module in integration["python-modules"]
+]
+
+
+def named(dotted: str) -> Any:
+    module, _, name = dotted.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+@pytest.mark.parametrize(("kind", "module"), MODULES)
+def test_every_module_it_names_defines_what_it_is_named_for(kind: str, module: str) -> None:
+    found = importlib.import_module(module)
+    own = [thing for thing in vars(found).values() if getattr(thing, "__module__", None) == module]
+    assert any(isinstance(thing, type) and issubclass(thing, KINDS[kind]) for thing in own)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_module_of_a_kind_is_left_out(kind: str) -> None:
+    folder = Path(artificer_provider.__file__).parent / kind
+    public = {f"artificer_provider.{kind}.{path.stem}" for path in folder.glob("[!_]*.py")}
+    own = {module for module in public if any(map(_is_ours(module, KINDS[kind]), vars_of(module)))}
+    assert own == {module for of_kind, module in MODULES if of_kind == kind}
+
+
+def vars_of(module: str) -> list[Any]:
+    return list(vars(importlib.import_module(module)).values())
+
+
+def _is_ours(module: str, base: Any) -> Callable[[Any], bool]:
+    return lambda thing: isinstance(thing, type) and issubclass(thing, base) and thing.__module__ == module
+
+
+def test_every_class_it_names_is_of_the_right_kind() -> None:
+    assert all(issubclass(named(link), BaseOperatorLink) for link in INFO["extra-links"])
+    assert all(issubclass(named(notifier), BaseNotifier) for notifier in INFO["notifications"])
+    assert all(callable(named(decorator["class-name"])) for decorator in INFO["task-decorators"])
+    [plugin] = INFO["plugins"]
+    assert issubclass(named(plugin["plugin-class"]), AirflowPlugin)
+    assert named(plugin["plugin-class"]).name == plugin["name"]
     [connection] = INFO["connection-types"]
-    module, _, name = connection["hook-class-name"].rpartition(".")
-    assert getattr(importlib.import_module(module), name) is ArtificerHook
+    assert named(connection["hook-class-name"]) is ArtificerHook
     assert connection["connection-type"] == ArtificerHook.conn_type
     assert connection["hook-name"] == ArtificerHook.hook_name
+
+
+def test_every_entry_point_of_the_project_can_be_loaded() -> None:
+    groups = declared()
+    adapters = groups.pop("airflow.providers.common.ai.batch_adapters")
+    for entries in groups.values():
+        for entry in entries.values():
+            assert named(entry.replace(":", "."))
+    pytest.importorskip("airflow.providers.common.ai.batch", reason="the common-ai provider is missing")
+    for name, entry in adapters.items():
+        assert named(entry.replace(":", ".")).name == name
+
+
+#: In a process of its own: what one of Airflow's managers has read, it reads no second time.
+DISCOVERED = """
+import json, logging
+records = []
+class Kept(logging.Handler):
+    def emit(self, record):
+        records.append(record.getMessage())
+logging.getLogger().addHandler(Kept(logging.WARNING))
+from airflow.providers_manager import ProvidersManager
+manager = ProvidersManager()
+for name in dir(manager):
+    if name.startswith("initialize_providers"):
+        getattr(manager, name)()
+hook = manager._hooks_lazy_dict["artificer"]
+told = {
+    "notification": [str(one) for one in manager.notification],
+    "links": sorted(manager.extra_links_class_names),
+    "hook": hook.hook_class_name,
+    "plugins": [plugin.plugin_class for plugin in manager.plugins],
+    "warnings": [said for said in records if "artificer" in said.lower()],
+}
+print(json.dumps(told))
+"""
+
+
+@pytest.mark.timeout(180)
+def test_airflow_discovers_all_of_it_without_a_warning(tmp_path: Path) -> None:
+    environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])}
+    ran = subprocess.run(
+        [sys.executable, "-c", DISCOVERED], env=environment, capture_output=True, text=True, check=True
+    )
+    told = json.loads(ran.stdout.splitlines()[-1])
+    assert set(INFO["notifications"]) <= set(told["notification"])
+    assert set(INFO["extra-links"]) <= set(told["links"])
+    assert told["hook"] == INFO["connection-types"][0]["hook-class-name"]
+    assert INFO["plugins"][0]["plugin-class"] in told["plugins"]
+    assert told["warnings"] == []
+    warned = [line for line in (ran.stdout + ran.stderr).splitlines() if "warning" in line.lower()]
+    assert [line for line in warned if "artificer" in line.lower() and not line.startswith("{")] == []
 
 
 def test_every_operator_and_sensor_links_to_its_page_with_what_is_registered() -> None:
@@ -126,9 +234,9 @@ def test_parsing_a_dag_loads_neither_the_client_nor_the_engine() -> None:
     assert not {name for name in loaded if name.startswith(heavy)}
 
 
-@pytest.mark.parametrize("module", [*PARSED, *DECORATORS])
+@pytest.mark.parametrize("module", [*PARSED, *DECORATORS, *NOTIFIERS])
 def test_a_parsed_dag_loads_neither_the_client_nor_what_only_a_running_task_needs(module: str) -> None:
-    new = loaded_beside_airflow(*PARSED, *DECORATORS)[module]
+    new = loaded_beside_airflow(*PARSED, *DECORATORS, *NOTIFIERS)[module]
     assert module in new
     assert len(new) <= 30
     heavy = ("client", "engine", "operators._run")

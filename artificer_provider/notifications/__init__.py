@@ -1,0 +1,1 @@
+"""Notifiers: what an engine says of a failure, for the people on call."""

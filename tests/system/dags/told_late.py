@@ -1,0 +1,39 @@
+"""A DAG whose missed deadline is told to a webhook. Below Airflow 3.2 the names lie elsewhere."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from time import sleep
+
+from airflow.sdk import dag, task
+from airflow.sdk.definitions.callback import AsyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+
+from artificer_provider.notifications.artificer import ArtificerNotifier
+
+
+@dag(
+    schedule=None,
+    deadline=DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=timedelta(seconds=1),
+        callback=AsyncCallback(
+            ArtificerNotifier, {"phases": [{"name": "first"}], "webhook_conn_id": "on_call"}
+        ),
+    ),
+)
+def late() -> None:
+    """Go on beyond the deadline, until the test saw that it was told of."""
+
+    @task
+    def wait() -> None:
+        """Wait for a file."""
+        while not Path(os.environ["AIRFLOW_HOME"], "seen").exists():
+            sleep(0.5)
+
+    wait()
+
+
+late()
