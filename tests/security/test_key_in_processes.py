@@ -19,6 +19,9 @@ from support.engine import running_engine
 from support.keys import give_key
 from support.model_server import ModelServer
 
+from artificer_provider.engine.answering.base import AnswerError
+from artificer_provider.engine.llm.process import ModelProcess
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -122,6 +125,19 @@ def test_of_the_command_only_the_process_that_was_given_the_key_has_it(guarded: 
     assert listed.found, "its own environment, which its user gave it"
     assert all(places == {"environ"} for places in listed.found.values()), listed.found
     assert all(f"{command} " in line for line in listed.found), "it handed its environment on"
+
+
+async def test_the_process_of_the_small_model_has_no_key_of_the_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = "sk_of_the_engine_0123"
+    for name in ("ARTIFICER_ENGINE_API_KEY", "ARTIFICER_ENGINE_LLM_KEY", "AIRFLOW_CONN_X", "MY_MODELS_KEY"):
+        monkeypatch.setenv(name, key)
+    model = ModelProcess(tmp_path / "no weights")
+    with ProcessList(key) as listed, pytest.raises(AnswerError, match="did not start"):
+        await model.served()
+    assert any("artificer_provider.engine.llm.server" in line for line in listed.seen)
+    assert listed.found == {}
 
 
 @pytest.mark.system
