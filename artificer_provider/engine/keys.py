@@ -24,7 +24,8 @@ SECRET_BYTES = 32
 #: Whose rows those are that were made without a key, or under the one of ARTIFICER_ENGINE_API_KEY.
 LOCAL_OWNER: Final = "local"
 #: What looks like a key, whole or in part. Sixteen digits are no accident.
-LOOKS_LIKE_KEY: Final = re.compile(r"sk_[0-9a-f]{16,}", re.IGNORECASE)
+#: Ours are hexadecimal; one that an engine is started with need not be. A `task_…` is none.
+LOOKS_LIKE_KEY: Final = re.compile(r"(?<![0-9a-z])sk_[0-9a-z]{16,}", re.IGNORECASE)
 
 _COLUMNS = "id, name, owner, scopes, addresses, calls_a_minute, created_at, expires_at, revoked_at"
 

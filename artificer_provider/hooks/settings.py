@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self, TypeVar, cast
 from urllib.parse import urlsplit, urlunsplit
 
@@ -64,10 +64,14 @@ class Settings:
 
         :raises ConfigurationError: naming the connection and the field.
         """
-        said = _Extra.of(connection)
+        conn_id, where = connection.conn_id, (connection.host, connection.schema, connection.port)
+        api_key, extra = _Hidden(connection.password or None), _parsed(connection.extra)
+        # Its `repr` shows the key: an error that comes after this has it in no variable.
+        del connection
+        said = _Extra.of(conn_id, extra)
         return cls(
-            base_url=base_url(connection.conn_id, connection.host, connection.schema, connection.port),
-            api_key=connection.password or None,
+            base_url=base_url(conn_id, *where),
+            api_key=api_key.text,
             timeout=said.seconds("timeout", DEFAULT_TIMEOUT),
             dialect=said.word("dialect", DIALECTS),
             connect_timeout=said.seconds("connect_timeout", DEFAULT_CONNECT_TIMEOUT),
@@ -113,6 +117,30 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
+class _Hidden:
+    """A text that who lists the variables of a traceback is not shown."""
+
+    text: str | None = field(repr=False)
+
+
+def _parsed(extra: str | None) -> Mapping[str, object] | None:
+    """
+    Read the fields of ours in an extra; None where it is no JSON object.
+
+    What else it holds is taken no further: it may be somebody's secret.
+    """
+    # Not `extra_dejson`: it reads no extra as an empty one, and talks to Airflow's supervisor, which must not
+    # be done in an event loop.
+    try:
+        said: object = json.loads(extra or "{}")
+    except ValueError:
+        return None
+    if not isinstance(said, dict):
+        return None
+    return {name: value for name, value in cast("dict[str, object]", said).items() if name in FIELDS}
+
+
+@dataclass(frozen=True, slots=True)
 class _Extra:
     """The extra of a connection; what is empty there was not said."""
 
@@ -120,16 +148,10 @@ class _Extra:
     said: Mapping[str, object]
 
     @classmethod
-    def of(cls, connection: Connection) -> Self:
-        # Not `extra_dejson`: it reads no extra as an empty one, and talks to Airflow's supervisor, which
-        # must not be done in an event loop.
-        try:
-            said: object = json.loads(connection.extra or "{}")
-        except ValueError:
-            said = None
-        if not isinstance(said, dict):
-            _refuse(connection.conn_id, "the extra is no JSON object", 'write one such as {"timeout": 60}')
-        return cls(connection.conn_id, cast("Mapping[str, object]", said))
+    def of(cls, conn_id: str, said: Mapping[str, object] | None) -> Self:
+        if said is None:
+            _refuse(conn_id, "the extra is no JSON object", 'write one such as {"timeout": 60}')
+        return cls(conn_id, said)
 
     def text(self, name: str) -> str | None:
         """Read a text; a URI's ``project=12`` arrives as a number."""

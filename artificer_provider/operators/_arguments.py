@@ -18,7 +18,7 @@ _LONGEST_PATH = 4_096
 
 
 def check_work(
-    items: object, phases: Sequence[object], options: Mapping[str, object] | None, prompt: str | None
+    items: object, phases: Sequence[object], options: Mapping[str, object] | None, prompt: object
 ) -> None:
     """
     Check what is known before the task runs: a template, an XCom or a path is read when it does.
@@ -28,21 +28,21 @@ def check_work(
     read_options(options)
     if isinstance(phases, list | tuple):
         read_phases(phases)
-    if prompt is not None and "{{" not in prompt:  # one with a template in it is read when it is rendered
-        Prompt.read(prompt)
+    # One with a template in it, and another task's output, is read when the task runs.
+    template = Prompt.read(prompt) if isinstance(prompt, str) and "{{" not in prompt else None
     if isinstance(items, list | tuple):
-        _check_listed(items, prompt)
+        _check_listed(items, template)
     elif isinstance(items, str):
         check_path(items)
 
 
-def check_output(output: str, output_format: str) -> None:
+def check_output(output: object, output_format: str) -> None:
     """
-    Check where the rows go.
+    Check where the rows go, as far as that is known: another task's output is read when the task runs.
 
     :raises ConfigurationError: naming the argument.
     """
-    if not output.strip():
+    if isinstance(output, str) and not output.strip():
         raise ConfigurationError("output is empty: name the folder for the rows.")
     read_format(output_format)
 
@@ -118,11 +118,10 @@ def check_pdf(
         raise ConfigurationError(f"max_pages is {max_pages}: write 1 to {limits.MAX_PDF_PAGES:,}.")
 
 
-def _check_listed(items: Sequence[object], prompt: str | None) -> None:
+def _check_listed(items: Sequence[object], template: Prompt | None) -> None:
     from artificer_provider.batch.sources import Listed
 
     refuse_one_value(items, "items")
-    template = None if prompt is None or "{{" in prompt else Prompt.read(prompt)
     for index, read in enumerate(Listed(items, template).read()):
         checked_item(read.item, f"items[{index}]")
     if not items:
@@ -141,20 +140,25 @@ def check_search(limit: int, min_score: float | None) -> None:
         raise ConfigurationError(f"min_score is {min_score}: write 0 to 1.")
 
 
-def check_chat(message: str, conversation_id: str | None, *of_new: str | None) -> None:
+def check_chat(message: object, conversation_id: object, *of_new: object) -> None:
     """
-    Check what is put to a conversation.
+    Check what is put to a conversation, as far as that is known: another task's output is read later.
 
     :param of_new: what only a new conversation can be given.
     :raises ConfigurationError: naming the argument.
     """
+    if isinstance(message, str):
+        _check_message(message)
+    if conversation_id is not None and any(of_new):
+        raise ConfigurationError(
+            "model, system_prompt and project_id are for a new conversation: leave out conversation_id."
+        )
+
+
+def _check_message(message: str) -> None:
     if not message.strip():
         raise ConfigurationError("message is empty.")
     if len(message) > limits.MAX_MESSAGE_CHARS:
         raise ConfigurationError(
             f"message has {len(message):,} characters; an engine takes {limits.MAX_MESSAGE_CHARS:,}."
-        )
-    if conversation_id is not None and any(of_new):
-        raise ConfigurationError(
-            "model, system_prompt and project_id are for a new conversation: leave out conversation_id."
         )

@@ -80,6 +80,12 @@ class _BatchOperator(ArtificerOperator):
             # Bulk text is no template: what looks like one in it must not be executed, nor kept by Airflow.
             self.template_fields = tuple(name for name in self.template_fields if name != "items")
 
+    def render_template(self, content: Any, *arguments: Any, **more: Any) -> Any:  # noqa: ANN401 - BaseOperator's
+        """Render a value; of a mapped task Airflow renders the fields of the class, bulk text among them."""
+        if content is self.items and "items" not in self.template_fields:
+            return content
+        return super().render_template(content, *arguments, **more)
+
     def source(self) -> Source:
         """
         Find where the items come from, as the arguments say now, rendered.

@@ -25,7 +25,8 @@ SHORTEST_TEXT = 200
 #: How much of a name an error tells.
 TOLD_NAME_CHARS = 60
 _MOST_BYTES_OF_A_CHARACTER = 4
-_LEAVES_ITS_FOLDER = re.compile(r"[/\\]|\.\.")
+#: What an engine takes out of a name, or refuses: a retry would not find the document by its own name.
+_UNFIT = re.compile(r"[/\\\x00-\x1f\x7f]|\.\.")
 
 
 def upload(
@@ -38,8 +39,9 @@ def upload(
     check_size(source, limits.MAX_DOCUMENT_BYTES, "the document")
     # The content is read while it is sent, and not here.
     checked(UploadDocument, doing, filename=name, content_type=kind, content=b"")
-    if _LEAVES_ITS_FOLDER.search(name):
-        raise refused(doing, [("filename", "has '/', '\\' or '..' in it, which an engine would take out")])
+    if _UNFIT.search(name):
+        wrong = "has '/', '\\', '..' or a control character in it, which an engine would take out"
+        raise refused(doing, [("filename", wrong)])
     body = {"filename": name, "content": source, "contentType": kind}
     padded = Base64Source(content, padded_to=source.size + _missing_characters(content))
     return Request(

@@ -8,8 +8,6 @@ nobody from reading a letter. A reader that takes too long or breaks is ended, a
 from __future__ import annotations
 
 import asyncio
-import os
-import re
 import secrets
 import shutil
 import signal
@@ -20,6 +18,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from artificer_provider.client.limits import MAX_DOCUMENT_CHARS
+from artificer_provider.engine.child_environment import without_keys
 from artificer_provider.engine.documents import frames
 from artificer_provider.engine.documents.reading import MEMORY, Document, Head, Kind, Options, Page
 from artificer_provider.engine.errors import EngineError
@@ -33,9 +32,6 @@ READERS = 1
 #: Seconds that a page may take, and a document in all, without the wait for its turns.
 PAGE_SECONDS = 30.0
 DOCUMENT_SECONDS = 600.0
-_ENVIRONMENT = re.compile(
-    r"PATH|HOME|LANG|LC_\w+|PYTHON\w+|VIRTUAL_ENV|(LD|DYLD)_LIBRARY_PATH|TMPDIR|SYSTEMROOT"
-)
 
 
 @dataclass
@@ -141,7 +137,8 @@ class _Reader:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,  # what native libraries print of a stranger's file
-            env=_environment(),
+            # More threads for one page only spin against each other (and against the engine).
+            env={**without_keys(), "OMP_THREAD_LIMIT": "1"},
         )
         if process.stdin is None or process.stdout is None:
             raise RuntimeError("a reader was started without its pipes")
@@ -172,13 +169,6 @@ class _Reader:
         """Say how a process ended that has."""
         code = await self._process.wait()
         return signal.Signals(-code).name if code < 0 else f"exit code {code}"
-
-
-def _environment() -> dict[str, str]:
-    """Give a reader what it takes to run, and none of the engine's keys."""
-    kept = {name: value for name, value in os.environ.items() if _ENVIRONMENT.fullmatch(name)}
-    # More threads for one page only spin against each other (and against the engine).
-    return {**kept, "OMP_THREAD_LIMIT": "1"}
 
 
 async def _take_turn(reader: _Reader, asked: dict[str, Any], progress: _Progress) -> int | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from artificer_provider.engine.answering.base import AnswerError, Price
 from artificer_provider.engine.answering.http import HttpCaller
 from artificer_provider.engine.answering.openai import LlmServer, PassThrough
+from artificer_provider.engine.child_environment import without_keys
 from artificer_provider.engine.llm.weights import MODEL
 
 if TYPE_CHECKING:
@@ -94,7 +95,9 @@ class ModelProcess:
         key = secrets.token_hex(16)
         command = [sys.executable, "-m", "artificer_provider.engine.llm.server", str(self._weights)]
         pipe = asyncio.subprocess.PIPE
-        self._child = child = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
+        self._child = child = await asyncio.create_subprocess_exec(
+            *command, stdin=pipe, stdout=pipe, env=without_keys()
+        )
         address = b""
         if child.stdin is not None and child.stdout is not None:
             with suppress(OSError, TimeoutError):
