@@ -212,7 +212,8 @@ def page_of(rows: int) -> Reply:
     """Write a page of rows as large as a deployed engine's."""
     more = {"config": {"phases": [{"name": "one"}, {"name": "two"}]}, "currentPhase": "one", "userId": "u"}
     jobs = [{**listed("n", f"cmwrxux65{number:016d}", "RUNNING"), **more} for number in range(rows)]
-    dates = {f"jobs.{number}.createdAt": ["Date"] for number in range(rows)}
+    moments = ("startedAt", "createdAt", "updatedAt")
+    dates = {f"jobs.{number}.{name}": ["Date"] for number in range(rows) for name in moments}
     said = {"json": {"success": True, "jobs": jobs, "total": rows}, "meta": {"values": dates, "v": 1}}
     return Reply(body={"result": {"data": said}})
 
