@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sys import intern
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 if TYPE_CHECKING:
@@ -22,9 +23,11 @@ class Standing(NamedTuple):
     @classmethod
     def of(cls, job: Job) -> Self:
         """Take it from a look at the job."""
+        phase = job.current_phase
         return cls(
             job.status,
-            job.current_phase,
+            # One text for the thousand jobs that are in it.
+            phase and intern(phase),
             job.completed_items,
             job.failed_items,
             job.total_items,

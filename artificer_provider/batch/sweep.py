@@ -163,9 +163,10 @@ class Sight:
         self._looks += 1
         if self._cursor is not None:
             yield from self._follow(self._cursor)
-        seek = [*self._new]
+        # What is new was made last, as far as is known.
+        seek: dict[str, int | None] = {job_id: nth for nth, job_id in enumerate(self._new)}
         if whole and self._cursor is None:
-            seek += self._places
+            seek |= self._places
             self._leavers, self._forgotten = (self._leavers + self._forgotten) / 2, 0
         if seek:
             yield from self._sweep(seek, most)
@@ -186,24 +187,24 @@ class Sight:
             more = told.has_more
         yield from self._by_id(doubtful, None)
 
-    def _sweep(self, seek: list[str], most: int | None) -> Generator[Ask, Any, None]:
-        # What is new was made last, as far as is known.
-        guessed = {job_id: nth for nth, job_id in enumerate(self._new)}
-        places = {job_id: guessed.get(job_id, self._places.get(job_id)) for job_id in seek}
+    def _sweep(self, places: Mapping[str, int | None], most: int | None) -> Generator[Ask, Any, None]:
         pages, cost = depth(places.values(), least=0 if self._has_paged else 1)
         if self._by_status is not None and len(self._by_status) + self._leavers < cost:
             found, _ = yield from self._read(self._by_status)
         else:
             found = yield from self._down_to(pages, places, cost, most)
-        yield from self._by_id([job_id for job_id in seek if job_id not in found], most)
+        yield from self._by_id([job_id for job_id in places if job_id not in found], most)
 
     def _down_to(
         self, pages: int, places: Mapping[str, int | None], cost: int, most: int | None
     ) -> Generator[Ask, Any, set[str]]:
         """Read the list down to a depth, and deeper while that can be cheaper than to ask by id."""
-        expected = {job_id for job_id, place in places.items() if _is_above(place, pages)}
         excess = cost - len(places) / MAX_PAGE - self._leavers
         found, is_end = yield from self._read(listed(0, pages) + self._count(excess))
+        # Not before: of a thousand, nothing that is not needed should live while pages are read.
+        expected = {
+            job_id for job_id, place in places.items() if _is_above(place, pages) and job_id not in found
+        }
         in_vain = 0
         while not is_end and in_vain < len(missing := set(filter(self._is_watched, expected - found))) > 1:
             more = min(SEEK_PAGES, -(-len(missing) // MAX_PAGE))

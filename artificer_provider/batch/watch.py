@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
@@ -48,7 +49,7 @@ class Wake:
     What a watch ends with. Small and plain: it travels through Airflow's database.
 
     :param status: the job's status as last seen.
-    :param message: what happened, where it was no plain end.
+    :param message: what happened, where it was no plain end; of several jobs how many stand how.
     """
 
     reason: Reason
@@ -296,7 +297,7 @@ class Fleet:
         if (too_dear := self._over_budget()) is not None:
             return too_dear
         if len(over) == len(self._watches) or self._enough(len(over), now):
-            return over[0]
+            return self._counted(over)
         still = self._still
         for watch in still:
             if (found := watch.verdict(now, looked_at)) is not None:
@@ -322,6 +323,15 @@ class Fleet:
     def _cut(self, seconds: float, now: float) -> float:
         deadline = self._terms.deadline
         return max(0.0, seconds if deadline is None else min(seconds, deadline - now))
+
+    @staticmethod
+    def _counted(ended: list[Wake]) -> Wake:
+        """Wake for the first of them; where there are several, say how many stand how."""
+        if len(ended) == 1:
+            return ended[0]
+        counts = Counter(str(wake.status) for wake in ended)
+        said = ", ".join(f"{count:,} {status}" for status, count in counts.most_common())
+        return replace(ended[0], message=said)
 
     def _over_budget(self) -> Wake | None:
         left = self._terms.cost_left

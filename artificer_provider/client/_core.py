@@ -96,6 +96,7 @@ class Request(Generic[T]):
     :param trpc: a path where this wire has the call beside its procedures.
     :param timeout: seconds to wait for the reply, where that differs from the client's.
     :param for_worker: a worker for images and PDFs is asked first, where the client knows one.
+    :param each: makes less of each object of the reply as soon as it is parsed, before all of them are there.
     """
 
     doing: str
@@ -106,6 +107,7 @@ class Request(Generic[T]):
     job_id: str | None = None
     timeout: float | None = None
     for_worker: bool = False
+    each: Callable[[dict[str, Any]], object] | None = None
 
 
 class Many(Generic[T]):

@@ -178,7 +178,8 @@ class ArtificerBatchSensor(BaseSensorOperator):
         if wake.reason is Reason.OTHERWISE or cut:
             raise AirflowFailException(wake.message or f"Job {wake.job_id} ended {wake.status}.")
         if wake.reason is Reason.ENDED:
-            self.log.info("All jobs are there (until=%r); the last seen is %s.", self.until, wake.job_id)
+            what = f"The jobs are {wake.message}" if wake.message else f"Job {wake.job_id} is {wake.status}"
+            self.log.info("%s: what was waited for (%s).", what, self.until)
             return
         if wake.reason is Reason.DEADLINE:
             raise AirflowSensorTimeout(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -94,17 +95,17 @@ def read(request: Request[T], reply: WireReply) -> T:
     :raises ReplyError: when it is none of this API.
     """
     from pydantic import ValidationError
-    from pydantic_core import from_json
 
     into, made = adapter(request.into), request.rest.read
     try:
         if made is not None:
-            return into.validate_python(made(from_json(reply.content, cache_strings="keys"), reply.headers))
+            said = json.loads(reply.content, object_hook=request.each)
+            return into.validate_python(made(said, reply.headers))
         return into.validate_json(reply.content or b"null")
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise not_of_this_api(request, reply, place_of(first["loc"]), first["msg"]) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise not_of_this_api(request, reply, "", str(error)) from None
 
 

@@ -149,7 +149,7 @@ def parsed(request: Request[Any], reply: WireReply) -> object:
     :raises ReplyError: when it is no JSON.
     """
     try:
-        return json.loads(reply.content)
+        return json.loads(reply.content, object_hook=request.each)
     except (ValueError, RecursionError) as error:
         raise not_of_this_api(request, reply, "", f"no tRPC answer, {type(error).__name__}") from None
 

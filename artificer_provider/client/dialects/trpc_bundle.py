@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
@@ -60,7 +61,7 @@ class TrpcBundle(Generic[T]):
         :raises StatusError: when they were refused as one.
         """
         try:
-            elements = _elements(reply.content, len(self.requests))
+            elements = _elements(reply.content, self.requests)
             for request in self.requests:
                 # In no variable, nor in a zip: it is gone before the next one is parsed.
                 yield self._one(request, reply, next(elements), now)
@@ -100,29 +101,28 @@ def bundles(prefix: str, together: Together[T]) -> Iterator[TrpcBundle[T]]:
         yield TrpcBundle(prefix, waiting, inputs)
 
 
-def _elements(content: bytes | bytearray, count: int) -> Iterator[object]:
+def _elements(content: bytes | bytearray, requests: Sequence[Request[Any]]) -> Iterator[object]:
     """
     Read a JSON list one element after the other: all at once they take up many times as much as their text.
 
+    :param requests: what each answers.
     :raises ValueError: when it is no list of so many.
     """
     at, end = content.find(b"[") + 1, content.rfind(b"]")
     if content[:at].strip() != b"[" or content[end:].strip() != b"]":
         raise ValueError("no list")
-    for guess in _BETWEEN.finditer(content, at, end):
-        try:
-            element = json.loads(content[at : guess.start() + 1])
-        except ValueError:  # what seems to be its end stands inside of it
-            continue
-        count -= 1
-        if not count:
-            break
+    guesses = _BETWEEN.finditer(content, at, end)
+    for request in requests[:-1]:
+        for guess in guesses:
+            with suppress(ValueError):  # what seems to be its end may stand inside of it
+                element = json.loads(content[at : guess.start() + 1], object_hook=request.each)
+                break
+        else:
+            raise ValueError("a shorter list")
         yield element
         del element
         at = guess.end()
-    if count != 1:
-        raise ValueError("a list of another length")
-    yield json.loads(content[at:end])
+    yield json.loads(content[at:end], object_hook=requests[-1].each)
 
 
 def _asked(request: Request[Any]) -> Trpc:

@@ -44,7 +44,7 @@ from artificer_provider.client.models.batch import (
     Timeline,
 )
 from artificer_provider.client.models.pages import JobList
-from artificer_provider.client.models.standing import JobPage
+from artificer_provider.client.models.standing import JobPage, StandingChanges, what_is_read
 from artificer_provider.client.resources import _deployed, _rows
 from artificer_provider.client.resources._checked import BATCH, beyond, checked, header, in_range, path
 from artificer_provider.client.resources._pages import all_of
@@ -273,7 +273,8 @@ def list_page(status: JobStatus | None, limit: int, offset: int) -> Request[JobL
 
 
 def page_of(status: JobStatus | None, offset: int) -> Request[JobPage]:
-    return _as(JobPage, list_jobs(None, status, None, limits.MAX_PAGE, offset))
+    page = _as(JobPage, list_jobs(None, status, None, limits.MAX_PAGE, offset))
+    return replace(page, each=what_is_read)
 
 
 def _as(page: type[T], listing: Request[Jobs]) -> Request[T]:
@@ -300,6 +301,10 @@ def changes(into: type[T], cursor: str, limit: int) -> Request[T]:
     }
     trpc = query("batch.listJobs", not_carried=("updatedSince",))
     return Request(doing, into, Rest("GET", BATCH, params, read=_changes), trpc)
+
+
+def standing_changes(cursor: str, limit: int) -> Request[StandingChanges]:
+    return replace(changes(StandingChanges, cursor, limit), each=what_is_read)
 
 
 def _changes(said: object, _: object) -> object:

@@ -34,7 +34,6 @@ from artificer_provider.client.models.batch import (
     PhaseConfig,
     Timeline,
 )
-from artificer_provider.client.models.standing import JobPage, StandingChanges
 from artificer_provider.client.resources import _deployed, _jobs, _rows
 from artificer_provider.client.resources._checked import BATCH, checked, path
 from artificer_provider.client.resources._jobs import DEFAULT_POLL_INTERVAL, Jobs
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
 
     from artificer_provider.client.errors import StatusError
     from artificer_provider.client.models.pages import JobList, RowsPage
+    from artificer_provider.client.models.standing import JobPage, StandingChanges
     from artificer_provider.client.resources._rows import Rows
     from artificer_provider.client.states import ItemStatus, JobStatus
 
@@ -388,4 +388,4 @@ class Batch(Resource[C]):
         :raises NotFoundError: when the engine no longer knows the cursor: list all jobs again.
         :raises NotCarriedError: when it is a deployed engine.
         """
-        return _jobs.changes(StandingChanges, cursor, limit)
+        return _jobs.standing_changes(cursor, limit)

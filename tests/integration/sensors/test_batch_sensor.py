@@ -72,7 +72,7 @@ def test_it_waits_for_a_job_that_runs_and_ends_with_it(
 
 
 def test_it_waits_in_the_triggerer_when_asked_to(
-    job_id: str, llm_engine: Engine, model_server: ModelServer
+    job_id: str, llm_engine: Engine, model_server: ModelServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(TaskDeferred) as deferred:
         sensor(job_id, deferrable=True).execute(NOTHING)
@@ -80,7 +80,9 @@ def test_it_waits_in_the_triggerer_when_asked_to(
     model_server.open.set()
     llm_engine.wait_for(job_id, "COMPLETED")
     event = Wake(Reason.ENDED, job_id, "COMPLETED").to_json()
+    capsys.readouterr()
     sensor(job_id, deferrable=True).execute_complete(NOTHING, event)
+    assert f"Job {job_id} is COMPLETED: what was waited for (completed)." in capsys.readouterr().out
     sensor(job_id, deferrable=True).execute(NOTHING)  # a job that ended needs no deferral
 
 
@@ -212,7 +214,9 @@ def test_deferred_it_is_woken_when_the_last_is_there_or_one_can_never_be(
         payload: dict[str, Any] = (await waiting).payload
         return payload
 
-    assert asyncio.run(event())["reason"] == reason
+    fired = asyncio.run(event())
+    assert fired["reason"] == reason
+    assert fired["message"] == (f"Job {other} ended CANCELLED." if action else "2 COMPLETED")
 
 
 async def test_marking_the_sensor_failed_leaves_the_job_of_somebody_else(

@@ -257,7 +257,7 @@ def test_a_run_is_woken_for_when_all_its_jobs_have_ended() -> None:
     watched = fleet(2, slots=8)
     assert isinstance(looked(watched, NOW, j0=RUNS, j1=ENDED), float)
     assert watched.open == ["j0"]
-    assert looked(watched, NOW + 10, j0=ENDED) == Wake(Reason.ENDED, "j0", JobStatus.COMPLETED)
+    assert looked(watched, NOW + 10, j0=ENDED) == Wake(Reason.ENDED, "j0", JobStatus.COMPLETED, "2 COMPLETED")
 
 
 def test_or_when_half_of_its_slots_are_free_and_something_waits_for_them() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import tracemalloc
 from datetime import UTC, datetime
@@ -211,7 +212,8 @@ def page_of(rows: int) -> Reply:
     """Write a page of rows as large as a deployed engine's."""
     more = {"config": {"phases": [{"name": "one"}, {"name": "two"}]}, "currentPhase": "one", "userId": "u"}
     jobs = [{**listed("n", f"cmwrxux65{number:016d}", "RUNNING"), **more} for number in range(rows)]
-    dates = {f"jobs.{number}.createdAt": ["Date"] for number in range(rows)}
+    moments = ("startedAt", "createdAt", "updatedAt")
+    dates = {f"jobs.{number}.{name}": ["Date"] for number in range(rows) for name in moments}
     said = {"json": {"success": True, "jobs": jobs, "total": rows}, "meta": {"values": dates, "v": 1}}
     return Reply(body={"result": {"data": said}})
 
@@ -231,3 +233,32 @@ def test_of_many_pages_one_is_parsed_at_a_time_and_little_is_kept(pages: int, mo
     assert len(found) == pages
     assert kept < 20_000 + 30_000 * pages  # what is kept once, and of each page
     assert peak < most
+
+
+def test_pages_are_read_without_a_thousand_objects_that_live_at_once() -> None:
+    request = _jobs.page_of(None, 0)
+    bundle = TrpcBundle("", [request] * 8, [""] * 8)
+    reply = WireReply(200, {}, json.dumps([page_of(100).body] * 8).encode())
+    usual = gc.get_threshold()
+    gc.set_threshold(700, 10, 10)
+    try:
+        gc.collect()
+        before = gc.get_stats()[0]["collections"]
+        for page in bundle.read(reply, datetime.now(UTC)):
+            assert isinstance(page, JobPage)
+            del page
+        # What lives through collections counts as old, and when much does, all of a process is searched.
+        # Whole rows take one for each page.
+        assert gc.get_stats()[0]["collections"] - before <= 2
+    finally:
+        gc.set_threshold(*usual)
+
+
+def test_a_job_on_a_page_costs_nothing_only_where_tokens_were_counted(
+    server: ScriptedServer, deployed: Artificer
+) -> None:
+    rows = [{**listed("n", f"j{used}"), "costIncurred": 0, "tokensUsed": used} for used in (0, 7)]
+    server.will_answer(several(answer({"success": True, "jobs": rows, "total": 2})))
+    (page,) = deployed.batch.list_pages([(None, 0)])
+    assert isinstance(page, JobPage)
+    assert [job.cost_incurred for job in page.jobs] == [None, 0.0]
