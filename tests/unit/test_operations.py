@@ -29,6 +29,7 @@ DIFFERS = re.compile(r"%[-+ #0]*\d*(?:\.\d+)?[a-z]")
 MADE_ELSEWHERE = {
     "batch/progress.py": " items done",
     "batch/watch.py": " The task stops waiting for it when that is ",
+    "notifications/artificer.py": " was not told: ",
     "operators/_told.py": "The run ended (",
     "triggers/_watcher.py": " The task goes on waiting; the job is left as it is.",
     "triggers/batch.py": "Watching job ",
@@ -37,7 +38,7 @@ MADE_ELSEWHERE = {
 AS_IT_COMES = frozenset(
     (
         *("operators/_chatting.py", "operators/_leg.py", "operators/_run.py", "operators/jobs.py"),
-        *("triggers/_writer.py",),
+        *("notifications/artificer.py", "triggers/_writer.py"),
     )
 )
 
