@@ -43,7 +43,7 @@ def public(found: ModuleType) -> dict[str, Any]:
     """Find what a module has for others, in the order of its source: classes, functions, and constants."""
     names = list[str]()
     for node in ast.parse(inspect.getsource(found)).body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             names.append(node.name)
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             target = node.targets[0] if isinstance(node, ast.Assign) else node.target
@@ -125,7 +125,7 @@ def members(owner: str, found: type) -> str:
     """Describe the methods and properties that a class adds."""
     lines = list(properties(owner, vars(found)))
     for name, one in vars(found).items():
-        method = one.__func__ if isinstance(one, staticmethod) else one
+        method = one.__func__ if isinstance(one, staticmethod | classmethod) else one
         if name[0] != "_" and inspect.isfunction(method):
             doc = read(method.__doc__)
             raised = [f" Raises `{error}` {what}" for error, what in doc.raises.items()]

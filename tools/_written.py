@@ -32,6 +32,7 @@ def signature(name: str, function: Callable[..., object], returns: str | None = 
     found = inspect.signature(function)
     namespace = inspect.unwrap(function).__globals__
     gives = spelled(str(found.return_annotation), namespace) if returns is None else returns
+    gives = f"Awaitable[{gives}]" if inspect.iscoroutinefunction(function) else gives
     return _called(name, found.parameters.values(), namespace, gives)
 
 
@@ -41,18 +42,26 @@ def construction(kind: type, ours: str) -> str:
 
     :param ours: the package; what a class of somebody else's takes is left to its own documentation.
     """
-    found: dict[str, inspect.Parameter] = {}
     namespace: dict[str, object] = {}
-    for one in kind.__mro__:
-        made = vars(one).get("__init__")
-        if inspect.isfunction(made) and one.__module__.startswith(ours):
-            namespace = {**inspect.unwrap(made).__globals__, **namespace}
-            found = {
-                **found,
-                **{p.name: p for p in inspect.signature(made).parameters.values() if p.name not in found},
-            }
+    for made in _constructors(kind, ours):
+        namespace = {**inspect.unwrap(made).__globals__, **namespace}
+    return _called(kind.__name__, taken(kind, ours).values(), namespace, kind.__name__)
+
+
+def taken(kind: type, ours: str) -> dict[str, inspect.Parameter]:
+    """Find what a class takes when it is made, by name; what is handed on to others comes last."""
+    found: dict[str, inspect.Parameter] = {}
+    for made in _constructors(kind, ours):
+        for name, one in inspect.signature(made).parameters.items():
+            found.setdefault(name, one)
+    found.pop("self", None)
     rest = found.pop("kwargs", None)
-    return _called(kind.__name__, [*found.values(), *([rest] if rest else [])], namespace, kind.__name__)
+    return found if rest is None else {**found, "kwargs": rest}
+
+
+def _constructors(kind: type, ours: str) -> list[Callable[..., object]]:
+    found = [(one, vars(one).get("__init__")) for one in kind.__mro__]
+    return [made for one, made in found if inspect.isfunction(made) and one.__module__.startswith(ours)]
 
 
 def _called(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 Json: TypeAlias = dict[str, Any]
+_MEASURED = re.compile(r" ?\(WIRE §[^)]*\)")
 
 SOURCE = "openapi.json"
 #: The pages that are filled, each behind what stands there already.
@@ -143,5 +145,5 @@ def _table(left: str, right: str, rows: list[tuple[str, str]]) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    """Write reST literals in Markdown."""
-    return text.replace("``", "`")
+    """Write reST literals in Markdown, and leave out where a fact was measured."""
+    return _MEASURED.sub("", text).replace("``", "`")
