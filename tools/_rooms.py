@@ -29,8 +29,8 @@ AIRFLOW_HEAD = """\
 # Airflow reference
 
 Every public name of the parts that meet Airflow, made of its docstring by `python tools/reference.py`; a
-test holds this page to them. [All operators](operators.md) is where to begin, and
-[client-reference.md](client-reference.md) has the client.
+test holds this page to them. [All operators](operators.md) is where to begin, and the
+[client reference](client-reference.md) has the client.
 
 `**kwargs` of an operator is what Airflow's own `BaseOperator` takes. A template field is rendered with Jinja
 before the task runs."""

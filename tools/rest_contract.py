@@ -20,6 +20,7 @@ SOURCE = "openapi.json"
 OPERATIONS, SCHEMAS = "rest-contract", "rest-schemas"
 #: Replies that any call can get are told of once.
 SHARED = "#/components/responses/"
+JSON = "application/json"
 LIMITS = {
     "minimum": "at least {}",
     "maximum": "at most {}",
@@ -49,11 +50,7 @@ def operations(document: Json) -> Iterator[str]:
     """Describe each operation, by tag."""
     yield _plain(document["info"]["description"])
     yield "## Replies that any call can get"
-    yield from _table(
-        "reply",
-        "means",
-        [(name, one["description"]) for name, one in document["components"]["responses"].items()],
-    )
+    yield from _table("status", "means", sorted(_shared(document)))
     for tag in document["tags"]:
         yield f"## {tag['name']}"
         yield _plain(tag["description"])
@@ -96,16 +93,33 @@ def _operation(title: str, operation: Json) -> Iterator[str]:
     for one in (body or {"content": {}})["content"].values():
         if "example" in one:
             yield f"```json\n{json.dumps(one['example'], indent=2, ensure_ascii=False)}\n```"
-    yield from _table("status", "means", [_reply(*one) for one in operation["responses"].items()])
+    own = {status: one for status, one in operation["responses"].items() if "$ref" not in one}
+    yield from _table("status", "means", [(status, _reply(one)) for status, one in own.items()])
+    shared = [status for status in operation["responses"] if status not in own]
+    yield f"And [as any call](#replies-that-any-call-can-get): {', '.join(shared)}." if shared else ""
 
 
-def _reply(status: str, reply: Json) -> tuple[str, str]:
-    if "$ref" in reply:
-        return status, reply["$ref"].removeprefix(SHARED)
-    bodies = [f"{kind(one.get('schema', {}))} ({name})" for name, one in reply.get("content", {}).items()]
-    names = [name for name, one in reply.get("headers", {}).items() if "$ref" not in one]
-    headers = f" Headers: {', '.join(f'`{name}`' for name in names)}." if names else ""
-    return status, f"{reply['description']} {'; '.join(bodies)}{headers}"
+def _shared(document: Json) -> set[tuple[str, str]]:
+    """Find what each of the shared replies means, by status."""
+    replies = document["components"]["responses"]
+    return {
+        (status, replies[reply["$ref"].removeprefix(SHARED)]["description"])
+        for methods in document["paths"].values()
+        for operation in methods.values()
+        for status, reply in operation["responses"].items()
+        if "$ref" in reply
+    }
+
+
+def _reply(reply: Json) -> str:
+    """Write what a reply means, and what it holds."""
+    bodies = [
+        kind(one.get("schema", {})) + ("" if name == JSON else f" ({name})")
+        for name, one in reply.get("content", {}).items()
+    ]
+    names = [f"`{name}`" for name, one in reply.get("headers", {}).items() if "$ref" not in one]
+    body = f" Body: {'; '.join(bodies)}." if bodies else ""
+    return f"{reply['description']}{body}" + (f" Headers: {', '.join(names)}." if names else "")
 
 
 def kind(schema: Json) -> str:
