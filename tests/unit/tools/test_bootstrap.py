@@ -318,6 +318,23 @@ def test_check_runs_all_checks_though_one_fails_and_says_which(project: Project)
     assert out.endswith("Failed: mypy\n")
 
 
+def test_docs_fail_at_a_warning_and_say_where_the_home_page_is(project: Project) -> None:
+    project.run("venv")
+    python = project.root / ".venv" / "bin" / "python"
+    real = python.rename(python.with_name("real"))
+    executable(
+        python, f'#!/bin/sh\ncase "$*" in *sphinx*) echo "$@"; exit $FOUND;; *) exec {real} "$@";; esac\n'
+    )
+    code, out, _ = project.run("docs", FOUND="0")
+    assert code == 0
+    assert "--fail-on-warning" in out
+    assert out.endswith(f"The home page: file://{project.root}/build/docs/index.html\n")
+    code, out, _ = project.run("docs", FOUND="1")
+    assert code == 1
+    assert "home page" not in out
+    assert "--builder linkcheck docs " in project.run("docs", "linkcheck", FOUND="0")[1]
+
+
 def test_clean_removes_what_was_made_and_follows_no_link_out(project: Project, tmp_path: Path) -> None:
     outside = tmp_path / "outside" / "__pycache__"
     outside.mkdir(parents=True)
