@@ -321,14 +321,14 @@ def test_check_runs_all_checks_though_one_fails_and_says_which(project: Project)
 def test_docs_fail_at_a_warning_and_say_where_the_home_page_is(project: Project) -> None:
     project.run("venv")
     python = project.root / ".venv" / "bin" / "python"
-    real = python.rename(python.with_name("real"))
-    executable(
-        python, f'#!/bin/sh\ncase "$*" in *sphinx*) echo "$@"; exit $FOUND;; *) exec {real} "$@";; esac\n'
-    )
+    python.rename(python.with_name("real"))
+    sphinx = '*sphinx*) echo "$@"; exit $FOUND;;'
+    executable(python, f'#!/bin/sh\ncase "$*" in {sphinx} *) exec "$(dirname "$0")/real" "$@";; esac\n')
     code, out, _ = project.run("docs", FOUND="0")
     assert code == 0
     assert "--fail-on-warning" in out
-    assert out.endswith(f"The home page: file://{project.root}/build/docs/index.html\n")
+    home = project.root / "build" / "docs" / "index.html"
+    assert out.endswith(f"The home page: {home.as_uri()}\n")
     code, out, _ = project.run("docs", FOUND="1")
     assert code == 1
     assert "home page" not in out
