@@ -34,6 +34,7 @@ LIMITS = {
 def setup(app: Sphinx) -> dict[str, bool]:
     """Fill the pages when Sphinx reads them."""
     app.connect("source-read", _fill)
+    app.connect("env-get-outdated", lambda *_: [OPERATIONS, SCHEMAS])
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -41,7 +42,6 @@ def _fill(app: Sphinx, name: str, source: list[str]) -> None:
     """Put behind a page what the document says."""
     write = {OPERATIONS: operations, SCHEMAS: schemas}.get(name)
     if write is not None:
-        app.env.note_dependency(SOURCE)
         document = json.loads(Path(app.srcdir, SOURCE).read_text(encoding="utf-8"))
         source[0] += "\n" + "\n\n".join(part for part in write(document) if part) + "\n"
 
