@@ -1,8 +1,8 @@
 # Every target is one line over tools/bootstrap.py; ARGS="..." goes on to the tool it runs.
 
 .DEFAULT_GOAL := help
-.PHONY: demo ui engine test test-ui test-slow coverage test-chaos test-distributed test-live bench check venv lock clean \
-	help
+.PHONY: demo ui engine test test-ui test-slow coverage test-chaos test-distributed test-live bench docs check venv lock \
+	clean help
 
 SHELL := /bin/sh
 unexport PYTHONSAFEPATH PYTHONHOME
@@ -26,6 +26,7 @@ test-chaos: ; $(BOOTSTRAP)
 test-distributed: ; $(BOOTSTRAP)
 test-live: ; $(BOOTSTRAP)
 bench:  ; $(BOOTSTRAP)
+docs:   ; $(BOOTSTRAP)
 check:  ; $(BOOTSTRAP)
 venv:   ; $(BOOTSTRAP)
 lock:   ; $(BOOTSTRAP)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import types
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 WIDTH = 100
 MEBI = 1024 * 1024
@@ -31,20 +31,64 @@ def signature(name: str, function: Callable[..., object], returns: str | None = 
     """
     found = inspect.signature(function)
     namespace = inspect.unwrap(function).__globals__
-    parameters = list[str]()
-    for parameter in found.parameters.values():
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY and "*" not in parameters:
-            parameters.append("*")
-        if parameter.name != "self":
-            parameters.append(_parameter(parameter, namespace))
     gives = spelled(str(found.return_annotation), namespace) if returns is None else returns
-    line = f"{name}({', '.join(parameters)}) -> {gives}"
+    gives = f"Awaitable[{gives}]" if inspect.iscoroutinefunction(function) else gives
+    return _called(name, found.parameters.values(), namespace, gives)
+
+
+def construction(kind: type, ours: str) -> str:
+    """
+    Write how a class is called, with what it hands on to the classes of ours that it is made of.
+
+    :param ours: the package; what a class of somebody else's takes is left to its own documentation.
+    """
+    namespace: dict[str, object] = {}
+    for made in _constructors(kind, ours):
+        namespace = {**inspect.unwrap(made).__globals__, **namespace}
+    return _called(kind.__name__, taken(kind, ours).values(), namespace, kind.__name__)
+
+
+def taken(kind: type, ours: str) -> dict[str, inspect.Parameter]:
+    """Find what a class takes when it is made, by name; what is handed on to others comes last."""
+    found: dict[str, inspect.Parameter] = {}
+    for made in _constructors(kind, ours):
+        for name, one in inspect.signature(made).parameters.items():
+            found.setdefault(name, one)
+    found.pop("self", None)
+    rest = found.pop("kwargs", None)
+    return found if rest is None else {**found, "kwargs": rest}
+
+
+def _constructors(kind: type, ours: str) -> list[Callable[..., object]]:
+    found = [(one, vars(one).get("__init__")) for one in kind.__mro__]
+    return [made for one, made in found if inspect.isfunction(made) and one.__module__.startswith(ours)]
+
+
+def _called(
+    name: str, parameters: Iterable[inspect.Parameter], namespace: Mapping[str, object], gives: str
+) -> str:
+    """Write a call, on one line where it fits."""
+    written = list[str]()
+    for parameter in parameters:
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY and "*" not in written:
+            written.append("*")
+        if parameter.name not in ("self", "cls"):
+            written.append(_parameter(parameter, namespace))
+    line = f"{name}({', '.join(written)}) -> {gives}"
     if len(line) <= WIDTH:
         return line
-    return "\n".join([f"{name}(", *(f"    {one}," for one in parameters), f") -> {gives}"])
+    return "\n".join([f"{name}(", *(f"    {one}," for one in written), f") -> {gives}"])
+
+
+def on_one_line(call: str) -> str:
+    """Write on one line a call that is written on several."""
+    first, *rest = call.splitlines()
+    return f"{first}{' '.join(line.strip() for line in rest[:-1]).removesuffix(',')}{''.join(rest[-1:])}"
 
 
 def _parameter(parameter: inspect.Parameter, namespace: Mapping[str, object]) -> str:
+    if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+        return f"**{parameter.name}"
     said = f"{parameter.name}: {spelled(str(parameter.annotation), namespace)}"
     return said if parameter.default is parameter.empty else f"{said} = {value(parameter.default)}"
 
@@ -68,6 +112,8 @@ def value(found: object) -> str:
         return f'"{found}"'
     if isinstance(found, frozenset):
         return f"{{{', '.join(sorted(map(repr, found)))}}}"
+    if isinstance(found, timedelta):
+        return repr(found).removeprefix("datetime.")
     return f"{type(found).__name__}()" if isinstance(found, BaseModel) else repr(found)
 
 

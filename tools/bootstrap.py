@@ -99,9 +99,13 @@ BENCHMARKS = (
     "tests/benchmarks/bench_waiting.py",
 )
 
+# Told whole, every warning is one that a reader would stumble over.
+SPHINX = ("--fail-on-warning", "--nitpicky", "--quiet", "--doctree-dir", "build/doctrees", "--jobs", "2")
+
 LOCK = (
-    "pip compile pyproject.toml --all-extras --group dev --group distributed --quiet --universal "
-    "--output-file requirements.lock --python-version 3.11 --generate-hashes --no-header --no-annotate"
+    "pip compile pyproject.toml --all-extras --group dev --group distributed --group docs --quiet "
+    "--universal --output-file requirements.lock --python-version 3.11 --generate-hashes --no-header "
+    "--no-annotate"
 )
 
 
@@ -158,6 +162,19 @@ def pytest_runs(runs: tuple[tuple[str, ...], ...]) -> int:
     command = [str(BIN / "python"), "-m", "pytest"]
     codes = [subprocess.run([*command, *run], cwd=ROOT, env=environ, check=False).returncode for run in runs]
     return max(codes)
+
+
+def docs(arguments: list[str]) -> int:
+    """Build the documentation into build/docs, and fail at a warning (ARGS=linkcheck: ask outside links)."""
+    builder = arguments or ["html"]
+    ensure_venv(ROOT, os.environ)
+    target = ROOT / "build" / ("docs" if builder == ["html"] else "docs-checked")
+    command = [str(BIN / "python"), "-m", "sphinx", *SPHINX, "--builder", *builder, "docs", str(target)]
+    environ = tool_environment(os.environ, ROOT / ".venv")
+    code = subprocess.run(command, cwd=ROOT, env=environ, check=False).returncode
+    if not code and builder == ["html"]:
+        print(f"The home page: {(target / 'index.html').as_uri()}")
+    return code
 
 
 def coverage(arguments: list[str]) -> NoReturn:
@@ -285,6 +302,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "test-distributed": test_distributed,
     "test-live": test_live,
     "bench": bench,
+    "docs": docs,
     "check": check,
     "venv": venv,
     "lock": lock,

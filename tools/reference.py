@@ -1,19 +1,18 @@
-"""Writes docs/client-reference.md: every public name of the client, made of its docstring."""
+"""Writes the reference: every public name of the package, made of its docstring, in three pages of docs/."""
 
 from __future__ import annotations
 
-import ast
 import inspect
-import re
-from enum import Enum
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints, is_typeddict
+from typing import TYPE_CHECKING, Any
 
-from _docstrings import Docstring, read
-from _written import limits, signature, spelled, type_name, value
+import _rooms
+from _docstrings import read
+from _entries import call, entry, module, properties
+from _written import signature, spelled
 
 from artificer_provider.client import Artificer, AsyncArtificer, models
 from artificer_provider.client._core import _Verb
@@ -24,12 +23,11 @@ from artificer_provider.client.models._base import Payload, Reply
 from artificer_provider.client.resources import Resources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from types import ModuleType
 
-    from pydantic.fields import FieldInfo
-
-TARGET = Path(__file__).parent.parent / "docs" / "client-reference.md"
+DOCS = Path(__file__).parent.parent / "docs"
+TARGET = DOCS / "client-reference.md"
 PACKAGE = "artificer_provider.client"
 #: Modules of which each name that has no underscore is public, and what they are called here.
 MODULES = {
@@ -41,8 +39,6 @@ MODULES = {
     "apologies": "Apologies",
     "limits": "Limits",
 }
-#: Names that stand for a union of types.
-ALIASES = frozenset({"Source"})
 #: What a verb gives, where its endpoint is written as something that is carried out.
 GIVEN = {"Request": "{}", "Flow": "{}", "Many": "Iterator[{}]", "EventsOf": "EventStream[{}]"}
 HEAD = """\
@@ -135,124 +131,12 @@ def given(verb: _Verb[Any, Any]) -> str:
     return GIVEN[how].format(spelled(what.removesuffix("]"), verb.build.__globals__))
 
 
-def call(name: str, signed: str, doc: str | None) -> Iterator[str]:
-    """Describe one thing that is called."""
-    found = read(doc)
-    yield f"### `{name}`"
-    yield f"```python\n{signed}\n```"
-    yield found.text
-    yield told(found)
-
-
-def told(doc: Docstring) -> str:
-    """List what is said of parameters and errors."""
-    said = [f"- `{name}`: {what}" for name, what in doc.params.items()]
-    return "\n".join(said + [f"- raises `{error}` {what}" for error, what in doc.raises.items()])
-
-
-def public(found: ModuleType) -> dict[str, Any]:
-    """Find what a module has for others, in the order of its source: classes, functions, and constants."""
-    names = list[str]()
-    for node in ast.parse(inspect.getsource(found)).body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef):
-            names.append(node.name)
-        elif isinstance(node, ast.Assign | ast.AnnAssign):
-            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-            if isinstance(target, ast.Name) and (target.id.isupper() or target.id in ALIASES):
-                names.append(target.id)
-    known = {name: getattr(found, name) for name in names if name[0] != "_"}
-    return {name: one for name, one in known.items() if not isinstance(one, TypeVar)}
-
-
-def module(found: ModuleType, title: str) -> Iterator[str]:
-    """Describe what a module has for others."""
-    yield title
-    yield read(found.__doc__).text
-    names = public(found)
-    constants = [_constant(found, name, one) for name, one in names.items() if not _has_docstring(one)]
-    yield "\n".join(constants)
-    for name, one in names.items():
-        if inspect.isclass(one):
-            yield from entry(one, 4 if title.startswith("###") else 3)
-        elif inspect.isfunction(one):
-            yield from call(name, signature(name, one), one.__doc__)
-
-
-def _has_docstring(one: object) -> bool:
-    return inspect.isclass(one) or inspect.isfunction(one)
-
-
-def _constant(found: ModuleType, name: str, one: object) -> str:
-    """Describe a constant, or an alias, by its value and the comment above it."""
-    above = re.search(rf"((?:^#: .*\n)*)^{name}\b", inspect.getsource(found), re.MULTILINE)
-    said = above[1].replace("#: ", "").replace("\n", " ") if above else ""
-    told = f"{one:,}" if isinstance(one, int) else type_name(one) if name in ALIASES else value(one)
-    return f"- `{name} = {told}`" + (f": {read(said).text}" if said else "")
-
-
-def entry(found: type, level: int = 3) -> Iterator[str]:
-    """Describe a class: what it is, what it is made of, and what it can be asked."""
-    doc = read(found.__doc__)
-    base = found.__bases__[0]
-    of = base.__name__ if issubclass(found, Exception) or base in (Reply, Payload) else ""
-    kind = f"{'An' if of[0] in 'AEIOU' else 'A'} `{of}`. " if of else ""
-    yield f"{'#' * level} `{found.__name__}`"
-    yield f"{kind}{doc.text}"
-    if issubclass(found, Enum):
-        yield ", ".join(f"`{value(one)}`" for one in found)
-    elif is_model(found):
-        yield "\n".join(fields(found))
-    elif is_typeddict(found):
-        yield "\n".join(f"- `{name}: {type_name(kind)}`" for name, kind in get_type_hints(found).items())
-    else:
-        yield told(doc)
-    yield members(found.__name__, found)
-
-
-def is_model(found: type) -> bool:
-    """Tell a class that pydantic reads values into: a model, or a dataclass of its own."""
-    return hasattr(found, "__pydantic_fields__")
-
-
-def fields(model: type) -> Iterator[str]:
-    """Describe the fields of a model: type, default, limits, and what its docstring says."""
-    said: dict[str, str] = {}
-    for one in reversed(model.__mro__):
-        said |= read(vars(one).get("__doc__")).params if is_model(one) else {}
-    found: dict[str, FieldInfo] = vars(model)["__pydantic_fields__"]
-    for name, field in found.items():
-        default = "" if field.is_required() else f" = {value(field.get_default(call_default_factory=True))}"
-        what, limit = said.get(name, ""), limits(field)
-        more = "; ".join(one for one in ("" if limit in what else limit, what) if one)
-        line = f"- `{name}: {type_name(field.annotation)}{default}`"
-        yield f"{line}: {more}" if more else line
-
-
-def members(owner: str, found: type) -> str:
-    """Describe the methods and properties that a class adds."""
-    lines = list(properties(owner, vars(found)))
-    for name, one in vars(found).items():
-        method = one.__func__ if isinstance(one, staticmethod) else one
-        if name[0] != "_" and inspect.isfunction(method):
-            doc = read(method.__doc__)
-            raised = [f" Raises `{error}` {what}" for error, what in doc.raises.items()]
-            lines.append(f"- `{signature(f'{owner}.{name}', method)}`: {doc.text}{''.join(raised)}")
-    return "\n".join(lines)
-
-
-def properties(owner: str, of: Mapping[str, object]) -> Iterator[str]:
-    """Describe what can be asked of a thing without a call."""
-    for name, one in of.items():
-        getter = one.fget if isinstance(one, property) else getattr(one, "func", None)
-        if getter is not None and name[0] != "_":
-            gives = spelled(str(inspect.signature(getter).return_annotation), getter.__globals__)
-            yield f"- `{owner}.{name}: {gives}`: {read(one.__doc__).text}"
-
-
 def main() -> None:
-    """Write the page."""
-    TARGET.write_text(make(), encoding="utf-8")
-    print(f"wrote {TARGET}")
+    """Write the pages."""
+    pages = {TARGET: make(), DOCS / _rooms.AIRFLOW: _rooms.airflow(), DOCS / _rooms.INSIDE: _rooms.inside()}
+    for target, page in pages.items():
+        target.write_text(page, encoding="utf-8")
+        print(f"wrote {target}")
 
 
 if __name__ == "__main__":

@@ -121,7 +121,8 @@ def examples(engine: Engine, home: Path, tmp_path_factory: pytest.TempPathFactor
         "ARTIFICER_CHAT_MODEL": MODEL,
         "ARTIFICER_MILLION_ROWS_MODEL": "extractive-tfidf",
         "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "5",
-        # A scheduler ends when SQLite keeps it waiting for longer, and it waits for many tasks here.
+        # All at once would keep SQLite's one writer too busy to answer; a scheduler that waits too long ends.
+        "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{database}?timeout=120",
     }
     with LocalAirflow(database.parent, EXAMPLES, env) as airflow:
@@ -129,9 +130,9 @@ def examples(engine: Engine, home: Path, tmp_path_factory: pytest.TempPathFactor
         airflow.start({"artificer_default": {"conn_type": "artificer", "host": engine.url}})
         airflow.wait_healthy()
         examples = Examples(airflow, rows)
+        airflow.unpause("artificer_translation")
         for dag_id in PLAIN:
             examples.begin(dag_id)
-        airflow.unpause("artificer_translation")
         for run_id in ("approved", "rejected", "unanswered"):  # last: their questions wait for a minute
             examples.begin("artificer_approval", run_id)
         yield examples

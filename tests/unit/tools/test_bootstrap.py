@@ -300,7 +300,7 @@ def test_make_alone_helps_passes_over_a_broken_python_and_hands_args_on(project:
 
     assert re.findall(r"^  ([\w-]+) ", make(), re.MULTILINE) == [
         "demo", "ui", "engine", "test", "test-ui", "test-slow", "coverage", "test-chaos", "test-distributed",
-        "test-live", "bench", "check", "venv", "lock", "clean", "help",
+        "test-live", "bench", "docs", "check", "venv", "lock", "clean", "help",
     ]  # fmt: skip
     make("venv")
     executable(project.root / ".venv" / "bin" / "artificer", '#!/bin/sh\nprintf \'<%s>\' "$@" "$KEY"\n')
@@ -316,6 +316,23 @@ def test_check_runs_all_checks_though_one_fails_and_says_which(project: Project)
     assert re.findall(r"(\S+) ran", out) == ["ruff", "ruff", "bandit", "mypy", "lint-imports", "pyright"]
     assert re.search(r"^== mypy: failed, \d+\.\d s$", out, re.MULTILINE)
     assert out.endswith("Failed: mypy\n")
+
+
+def test_docs_fail_at_a_warning_and_say_where_the_home_page_is(project: Project) -> None:
+    project.run("venv")
+    python = project.root / ".venv" / "bin" / "python"
+    python.rename(python.with_name("real"))
+    sphinx = '*sphinx*) echo "$@"; exit $FOUND;;'
+    executable(python, f'#!/bin/sh\ncase "$*" in {sphinx} *) exec "$(dirname "$0")/real" "$@";; esac\n')
+    code, out, _ = project.run("docs", FOUND="0")
+    assert code == 0
+    assert "--fail-on-warning" in out
+    home = project.root / "build" / "docs" / "index.html"
+    assert out.endswith(f"The home page: {home.as_uri()}\n")
+    code, out, _ = project.run("docs", FOUND="1")
+    assert code == 1
+    assert "home page" not in out
+    assert "--builder linkcheck docs " in project.run("docs", "linkcheck", FOUND="0")[1]
 
 
 def test_clean_removes_what_was_made_and_follows_no_link_out(project: Project, tmp_path: Path) -> None:
