@@ -49,7 +49,7 @@ class Airflow(ABC):
             **{**_SETTINGS, **env},
         )
         self._children: list[Child] = []
-        self._http = httpx.Client(trust_env=False, timeout=10.0)
+        self._http = httpx.Client(trust_env=False, timeout=60.0)
 
     @abstractmethod
     def check_running(self) -> None:
