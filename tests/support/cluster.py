@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,6 @@ from support.servers import Postgres, Redis, own_port
 from support.warden import Warden
 
 if TYPE_CHECKING:
-    import signal
     from collections.abc import Mapping
     from pathlib import Path
 
@@ -140,16 +138,24 @@ class Cluster(Airflow):
         self.warden.look_after(child.pid)
         return child
 
-    def kill_part(self, name: str) -> None:
-        """Kill a part with all of its processes; it stays away until it is started again."""
+    def processes_of(self, name: str) -> list[int]:
+        """Name the living processes of a part, the first one first."""
+        return sorted(session_members(self._parts[name].child.pid))
+
+    def kill_part(self, name: str) -> int:
+        """Kill a part with all of its processes, until it is started again; tell how many those were."""
+        processes = self.processes_of(name)
         self._parts[name].is_wanted = False
         self._parts[name].child.kill()
+        return len(processes)
 
-    def signal_part(self, name: str, number: signal.Signals) -> None:
-        """Send a signal to each process of a part."""
-        for pid in session_members(self._parts[name].child.pid):
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)
+    def logged(self, words: str) -> int:
+        """Count the lines of all tasks' logs that have these words."""
+        sought = words.encode()
+        return sum(
+            sum(sought in line for line in log.read_bytes().splitlines())
+            for log in (self.home / "logs").glob("dag_id=*/**/*.log")
+        )
 
     def wait_healthy(self) -> None:
         """

@@ -80,13 +80,14 @@ class Postgres:
         self.child.wait_for(lambda: subprocess.call(check) == 0, "was not ready", seconds=READY_SECONDS)
         return self.child
 
-    def kill(self) -> None:
-        """Kill it with all that serve a connection: those have left its session."""
+    def kill(self) -> int:
+        """Kill it with all that serve a connection: those have left its session. Tell how many it was."""
         serving = children(self.child.pid)
         self.child.kill()
         for pid in serving:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        return 1 + len(serving)
 
     def stop(self) -> None:
         self.child.stop()

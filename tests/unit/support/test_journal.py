@@ -57,3 +57,15 @@ def test_another_seed_and_another_count_are_other_plans(tmp_path: Path, journal:
     done(journal, 0, 1)
     for seed, count in ((12, 4), (11, 5)):
         assert Journal(tmp_path / "build" / "chaos.jsonl", seed, count).next_fault() == 0
+
+
+def test_the_rounds_of_a_plan_are_those_since_it_was_last_begun(journal: Journal) -> None:
+    done(journal, 0, 1)
+    journal.write(verdict="balanced", items=1)
+    done(journal, 2, 3)
+    journal.write(over=3, harm=1)
+    journal.write(verdict="balanced", items=2)
+    assert [round_["items"] for round_ in journal.rounds()] == [1, 2]
+    done(journal, 0, 1)
+    journal.write(verdict="wrong", why="a row is missing")
+    assert journal.rounds() == []
