@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 #: How many runs are under way at once; a run has about five tasks.
-AT_ONCE = 3
+AT_ONCE = 4
 #: The runs that follow one another, by DAG: how many files, and how many items in each.
 SHAPES = (("fan_out", 3, 4), ("sharded", 1, 16), ("in_a_worker", 2, 4))
 LOOK_SECONDS = 0.5
 #: A fault that waits for its moment begins without it after this time.
-RIPE_SECONDS = 20.0
+RIPE_SECONDS = 60.0
 #: All that was under way when the last fault passed ends within this time, or it is stuck.
 DRAIN_SECONDS = 600.0
 
@@ -103,6 +103,7 @@ class Round:
     _waiting: list[Fault] = field(default_factory=list)
     _under_way: list[tuple[Fault, Callable[[], int]]] = field(default_factory=list)
     _begun: float = 0.0
+    _late: float = 0.0
     _looked: float = 0.0
 
     def run(self) -> None:
@@ -139,6 +140,7 @@ class Round:
         """Do what is due: begin faults, mend them, start again what fell over, and look at the runs."""
         now = time.monotonic() - self._begun
         while self._begun and self._waiting and self._is_due(self._waiting[0], now):
+            self._late = now - self._waiting[0].at
             self._begin(replace(self._waiting.pop(0), at=now))
         for spell in [spell for spell in self._under_way if spell[0].until <= now]:
             self._under_way.remove(spell)
@@ -149,7 +151,8 @@ class Round:
             self._looked = time.monotonic()
 
     def _is_due(self, fault: Fault, now: float) -> bool:
-        return fault.at <= now and (self.site.is_ripe(fault) or now > fault.at + RIPE_SECONDS)
+        due = fault.at + self._late
+        return due <= now and (self.site.is_ripe(fault) or now > due + RIPE_SECONDS)
 
     def _begin(self, fault: Fault) -> None:
         can = self.site.can_befall(fault)

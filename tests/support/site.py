@@ -63,8 +63,9 @@ class Site:
         return {"disk full": self.has_disk, "clock": self.clock.can_be_set}.get(fault.kind, True)
 
     def is_ripe(self, fault: Fault) -> bool:
-        """Tell whether it is the moment for a fault: an engine dies while its models are asked something."""
-        return (fault.kind, fault.target) != ("kill", "engine") or self.models.in_flight > 0
+        """Tell whether it is the moment for a fault: some show nothing while no model is asked anything."""
+        needs_work = fault.kind in ("network", "disk full") or fault.place == "engine"
+        return not needs_work or self.models.in_flight > 0
 
     def befall(self, fault: Fault) -> Callable[[], int]:
         """Let a fault begin, and return what counts the harm that it has done so far."""
