@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from processes import wait_until
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from support.cluster import TaskLine
     from support.load import Load
     from support.site import Site
 
@@ -50,7 +51,7 @@ class Books:
 
     loads: list[Load]
     states: dict[str, str]
-    tasks: list[dict[str, Any]]
+    tasks: list[TaskLine]
     asked: Counter[str]
     doubt: Counter[str]
     jobs: list[JobLine]
@@ -68,7 +69,7 @@ class Books:
         return Sums(
             runs=len(self.loads),
             tasks=len(self.tasks),
-            tries=sum(task["try_number"] for task in self.tasks),
+            tries=sum(task.tries for task in self.tasks),
             items=len(texts),
             calls=sum(self.asked[text] for text in texts),
             in_doubt=sum(self.doubt[text] for text in texts),
@@ -84,8 +85,8 @@ class Books:
             if self.states[load.run_id] != "success":
                 yield f"{load} is {self.states[load.run_id]}"
         for task in self.tasks:
-            if task["state"] != "success":
-                yield f"{task['dag_run_id']} {task['task_id']} {task['map_index']} is {task['state']}"
+            if task.state != "success":
+                yield f"{task} is {task.state}"
 
     def _bills(self) -> Iterable[str]:
         """Name each item that was billed more often than once and the times that nobody can know of."""
@@ -119,13 +120,9 @@ def balance(site: Site, loads: list[Load], states: dict[str, str]) -> Sums:
     :raises AssertionError: naming all that does not balance.
     """
     jobs = _ended_jobs(site, {load.run_id for load in loads})
-    tasks = [task for load in loads for task in _tasks(site, load)]
+    tasks = [task for load in loads for task in site.airflow.tasks_of(load.run_id)]
     asked, doubt = Counter(site.models.texts()), in_doubt(site.engine_data)
     return Books(loads, states, tasks, asked, doubt, jobs, site.outputs).check()
-
-
-def _tasks(site: Site, load: Load) -> list[dict[str, Any]]:
-    return wait_until(lambda: site.airflow.task_instances(load.dag_id, load.run_id), seconds=60) or []
 
 
 def _ended_jobs(site: Site, runs: set[str]) -> list[JobLine]:

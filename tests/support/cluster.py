@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_base import OVER, Airflow
@@ -73,6 +74,18 @@ class _Part:
 
     child: Child
     is_wanted: bool = True
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+@dataclass(frozen=True)
+class TaskLine:
+    """A task, as Airflow's database has it."""
+
+    run_id: str
+    task_id: str
+    map_index: int
+    state: str | None
+    tries: int
 
 
 class Cluster(Airflow):
@@ -149,6 +162,14 @@ class Cluster(Airflow):
         self._parts[name].child.kill()
         return len(processes)
 
+    def tasks_of(self, run_id: str) -> list[TaskLine]:
+        """All tasks of a run: the REST API gives pages of a hundred."""
+        query = (
+            "SELECT run_id, task_id, map_index, state, try_number FROM task_instance "
+            "WHERE run_id = :run ORDER BY task_id, map_index"
+        )
+        return [TaskLine(*row) for row in self.database.rows(query, run=run_id)]
+
     def logged(self, words: str) -> int:
         """Count the lines of all tasks' logs that have these words."""
         sought = words.encode()
@@ -186,6 +207,16 @@ class Cluster(Airflow):
             return state if state in OVER else None
 
         return wait_until(end_state, seconds=seconds, pulse=pulse) or ""
+
+    def wait_ready(self, name: str) -> None:
+        """Wait until a triggerer that was started tells Airflow's database that it lives."""
+        query = (
+            "SELECT 1 FROM job WHERE job_type = 'TriggererJob' AND state = 'running' AND start_date > :begin"
+        )
+        begin = self._parts[name].began
+        self._parts[name].child.wait_for(
+            lambda: self.database.rows(query, begin=begin), "was not ready", seconds=HEALTHY_SECONDS
+        )
 
     def check_running(self) -> None:
         """

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from support.balance import Books, Sums
+from support.cluster import TaskLine
 from support.engine_books import JobLine
 from support.load import Load
 
@@ -24,9 +25,8 @@ def job(number: int, status: str = "COMPLETED") -> JobLine:
     return JobLine(f"job-{number}", f"{LOAD.run_id} af-0", status, 0.0, 1.0)
 
 
-def task(state: str = "success") -> dict[str, Any]:
-    run = {"dag_run_id": LOAD.run_id, "task_id": "run", "map_index": 0}
-    return {**run, "state": state, "try_number": 2}
+def task(state: str = "success") -> TaskLine:
+    return TaskLine(LOAD.run_id, "run", 0, state, tries=2)
 
 
 def land(folder: Path, *texts: str) -> None:
@@ -74,7 +74,7 @@ BROKEN: dict[str, tuple[Callable[[Books], Books], str]] = {
         lambda books: replace(books, jobs=[job(1), job(2)]),
         "was paid for, and no manifest names it",
     ),
-    "a task that failed": (lambda books: replace(books, tasks=[task("failed")]), "run 0 is failed"),
+    "a task that failed": (lambda books: replace(books, tasks=[task("failed")]), "is failed"),
     "a run that failed": (lambda books: replace(books, states={LOAD.run_id: "failed"}), "is failed"),
 }
 

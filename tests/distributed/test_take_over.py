@@ -1,0 +1,64 @@
+"""A triggerer that dies with all waiting tasks in it, and another that takes them over."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from processes import wait_until
+from support.balance import balance
+from support.load import Load
+from support.take_over import deferred, owned, watched_at
+
+if TYPE_CHECKING:
+    from support.site import Site
+
+log = logging.getLogger(__name__)
+
+TASKS = int(os.environ.get("ARTIFICER_TAKE_OVER_TASKS", "1000"))
+#: The longest that all may take to be watched, from the moment that the first is the other triggerer's.
+WATCHED_WITHIN = 60.0
+#: An answer is held back for so long; so many of them, one after the other, make a job longer than the test.
+HELD_SECONDS, ITEMS = 100.0, 12
+#: A leg of a task takes this long at most, on average, with nothing else on two cores.
+LEG_SECONDS = 2.0
+
+pytestmark = [pytest.mark.distributed, pytest.mark.timeout(3600)]
+
+
+def test_all_waiting_tasks_of_a_dead_triggerer_are_watched_again(site: Site) -> None:
+    airflow, load = site.airflow, Load("fan_out", "take-over", files=TASKS, items=ITEMS)
+    airflow.kill_part("triggerer-2")
+    site.models.held_for = HELD_SECONDS
+    site.models.open.clear()
+    began = time.time()
+    site.begin(load)
+    wait_until(lambda: deferred(airflow, load.run_id) == TASKS, seconds=60 + LEG_SECONDS * TASKS)
+    [dead] = owned(airflow)
+    wait_until(lambda: len(watched_at(airflow, load.run_id, dead)) == TASKS, seconds=120)
+    log.info("%d tasks are deferred after %.0f s, all in one triggerer", TASKS, time.time() - began)
+
+    airflow.start_part("triggerer-2")
+    airflow.wait_ready("triggerer-2")
+    airflow.kill_part("triggerer-1")
+    killed = time.time()
+    taken = wait_until(lambda: time.time() if set(owned(airflow)) - {dead} else 0.0, seconds=120)
+    [heir] = set(owned(airflow)) - {dead}
+    wait_until(lambda: len(watched_at(airflow, load.run_id, heir)) == TASKS, seconds=2 * WATCHED_WITHIN)
+    watched = sorted(watched_at(airflow, load.run_id, heir))
+    log.info(
+        "killed; taken over after %.1f s; from then on the first was watched after %.1f s, half after %.1f s "
+        "and all %d after %.1f s",
+        *(taken - killed, watched[0] - taken, watched[TASKS // 2] - taken, TASKS, watched[-1] - taken),
+    )
+
+    airflow.start_part("triggerer-1")
+    site.models.open.set()
+    state = airflow.wait_over(load.dag_id, load.run_id, seconds=60 + LEG_SECONDS * TASKS)
+    sums = balance(site, [load], {load.run_id: state})
+    log.info("all in all %.0f s: %s", time.time() - began, sums)
+    assert (sums.tries, sums.calls, sums.jobs) == (sums.tasks, sums.items, TASKS)
+    assert watched[-1] - taken <= WATCHED_WITHIN
