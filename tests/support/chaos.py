@@ -29,7 +29,7 @@ AT_ONCE = 4
 #: The runs that follow one another, by DAG: how many files, and how many items in each.
 SHAPES = (("fan_out", 3, 4), ("sharded", 1, 16), ("in_a_worker", 2, 4))
 LOOK_SECONDS = 0.5
-#: A fault that waits for its moment begins without it after this time.
+#: A fault that waits for its moment begins without it after this time, and one that waits for a victim ends.
 RIPE_SECONDS = 60.0
 #: All that was under way when the last fault passed ends within this time, or it is stuck.
 DRAIN_SECONDS = 600.0
@@ -142,17 +142,22 @@ class Round:
         while self._begun and self._waiting and self._is_due(self._waiting[0], now):
             self._late = now - self._waiting[0].at
             self._begin(replace(self._waiting.pop(0), at=now))
-        for spell in [spell for spell in self._under_way if spell[0].until <= now]:
-            self._under_way.remove(spell)
-            self._end(*spell)
         self.site.airflow.check_running()
         if time.monotonic() - self._looked > LOOK_SECONDS:
+            for spell in [spell for spell in self._under_way if self._is_over(*spell, now)]:
+                self._under_way.remove(spell)
+                self._end(*spell)
             self._look()
             self._looked = time.monotonic()
 
     def _is_due(self, fault: Fault, now: float) -> bool:
         due = fault.at + self._late
         return due <= now and (self.site.is_ripe(fault) or now > due + RIPE_SECONDS)
+
+    def _is_over(self, fault: Fault, harm_of: Callable[[], int], now: float) -> bool:
+        if now < fault.until:
+            return False
+        return now > fault.until + RIPE_SECONDS or not self.site.lasts(fault, harm_of)
 
     def _begin(self, fault: Fault) -> None:
         can = self.site.can_befall(fault)

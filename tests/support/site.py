@@ -67,6 +67,10 @@ class Site:
         needs_work = fault.kind in ("network", "disk full") or fault.place == "engine"
         return not needs_work or self.models.in_flight > 0
 
+    def lasts(self, fault: Fault, harm_of: Callable[[], int]) -> bool:
+        """Tell whether a fault goes on beyond its time: a disk is full until somebody has tried to write."""
+        return fault.kind == "disk full" and harm_of() == 0
+
     def befall(self, fault: Fault) -> Callable[[], int]:
         """Let a fault begin, and return what counts the harm that it has done so far."""
         match fault.kind, fault.target:
