@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,8 @@ from support.load import Load
 from support.take_over import deferred, owned, watched_at
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from support.site import Site
 
 log = logging.getLogger(__name__)
@@ -31,34 +34,59 @@ pytestmark = [pytest.mark.distributed, pytest.mark.timeout(3600)]
 
 def test_all_waiting_tasks_of_a_dead_triggerer_are_watched_again(site: Site) -> None:
     airflow, load = site.airflow, Load("fan_out", "take-over", files=TASKS, items=ITEMS)
-    airflow.kill_part("triggerer-2")
-    site.models.held_for = HELD_SECONDS
-    site.models.open.clear()
     began = time.time()
-    site.begin(load)
-    wait_until(lambda: deferred(airflow, load.run_id) == TASKS, seconds=60 + LEG_SECONDS * TASKS)
-    [dead] = owned(airflow)
-    wait_until(lambda: len(watched_at(airflow, load.run_id, dead)) == TASKS, seconds=120)
-    log.info("%d tasks are deferred after %.0f s, all in one triggerer", TASKS, time.time() - began)
-
-    airflow.start_part("triggerer-2")
-    airflow.wait_ready("triggerer-2")
-    airflow.kill_part("triggerer-1")
-    killed = time.time()
-    taken = wait_until(lambda: time.time() if set(owned(airflow)) - {dead} else 0.0, seconds=120)
-    [heir] = set(owned(airflow)) - {dead}
-    wait_until(lambda: len(watched_at(airflow, load.run_id, heir)) == TASKS, seconds=2 * WATCHED_WITHIN)
-    watched = sorted(watched_at(airflow, load.run_id, heir))
-    log.info(
-        "killed; taken over after %.1f s; from then on the first was watched after %.1f s, half after %.1f s "
-        "and all %d after %.1f s",
-        *(taken - killed, watched[0] - taken, watched[TASKS // 2] - taken, TASKS, watched[-1] - taken),
-    )
-
-    airflow.start_part("triggerer-1")
-    site.models.open.set()
+    with answers_held(site):
+        dead = defer_all(site, load)
+        log.info("%d tasks are deferred after %.0f s, all in one triggerer", TASKS, time.time() - began)
+        taken, watched = take_over(site, load, dead)
     state = airflow.wait_over(load.dag_id, load.run_id, seconds=60 + LEG_SECONDS * TASKS)
     sums = balance(site, [load], {load.run_id: state})
     log.info("all in all %.0f s: %s", time.time() - began, sums)
     assert (sums.tries, sums.calls, sums.jobs) == (sums.tasks, sums.items, TASKS)
     assert watched[-1] - taken <= WATCHED_WITHIN
+
+
+@contextmanager
+def answers_held(site: Site) -> Iterator[None]:
+    """Let no job come to its end."""
+    site.models.held_for = HELD_SECONDS
+    site.models.open.clear()
+    try:
+        yield
+    finally:
+        site.models.open.set()
+
+
+def defer_all(site: Site, load: Load) -> int:
+    """Bring all tasks of a run into one triggerer, and name that by the id of its job."""
+    airflow = site.airflow
+    airflow.kill_part("triggerer-2")
+    site.begin(load)
+    wait_until(
+        lambda: deferred(airflow, load.run_id) == TASKS,
+        seconds=60 + LEG_SECONDS * TASKS,
+        pulse=airflow.check_running,
+    )
+    [triggerer] = owned(airflow)
+    wait_until(lambda: len(watched_at(airflow, load.run_id, triggerer)) == TASKS, seconds=120)
+    return triggerer
+
+
+def take_over(site: Site, load: Load, dead: int) -> tuple[float, list[float]]:
+    """Kill that triggerer; say when the other had the first of its tasks, and when it watched each."""
+    airflow = site.airflow
+    airflow.start_part("triggerer-2")
+    airflow.wait_ready("triggerer-2")
+    airflow.kill_part("triggerer-1")
+    killed = time.time()
+    heirs = wait_until(lambda: set(owned(airflow)) - {dead}, seconds=120)
+    taken, [heir] = time.time(), heirs
+    wait_until(lambda: len(watched_at(airflow, load.run_id, heir)) == TASKS, seconds=2 * WATCHED_WITHIN)
+    watched = sorted(watched_at(airflow, load.run_id, heir))
+    log.info(
+        "taken over %.1f s after the kill; from then on the first was watched after %.1f s, half of them "
+        "after %.1f s, and all %d after %.1f s",
+        *(taken - killed, watched[0] - taken, watched[TASKS // 2] - taken, TASKS, watched[-1] - taken),
+    )
+    airflow.start_part("triggerer-1")
+    return taken, watched
