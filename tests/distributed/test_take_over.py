@@ -12,6 +12,7 @@ import pytest
 from processes import wait_until
 from support.balance import balance
 from support.load import Load
+from support.stand_ins import defer, dismiss, start_jobs
 from support.take_over import deferred, owned, watched_at
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-TASKS = int(os.environ.get("ARTIFICER_TAKE_OVER_TASKS", "1000"))
+WAITING = int(os.environ.get("ARTIFICER_TAKE_OVER_WAITING", "1000"))
+#: So many of those are deferred by workers and go on to their end; in the place of the others are stand-ins.
+TASKS = int(os.environ.get("ARTIFICER_TAKE_OVER_TASKS", str(WAITING)))
 #: The longest that all may take to be watched, from the moment that the first is the other triggerer's.
 WATCHED_WITHIN = 60.0
 #: An answer is held back for so long; so many of them, one after the other, make a job longer than the test.
@@ -37,8 +40,9 @@ def test_all_waiting_tasks_of_a_dead_triggerer_are_watched_again(site: Site) -> 
     began = time.time()
     with answers_held(site):
         dead = defer_all(site, load)
-        log.info("%d tasks are deferred after %.0f s, all in one triggerer", TASKS, time.time() - began)
+        log.info("%d tasks are deferred after %.0f s, all in one triggerer", WAITING, time.time() - began)
         taken, watched = take_over(site, load, dead)
+        dismiss(airflow, load.run_id, TASKS)
     state = airflow.wait_over(load.dag_id, load.run_id, seconds=60 + LEG_SECONDS * TASKS)
     sums = balance(site, [load], {load.run_id: state})
     log.info("all in all %.0f s: %s", time.time() - began, sums)
@@ -67,8 +71,11 @@ def defer_all(site: Site, load: Load) -> int:
         seconds=60 + LEG_SECONDS * TASKS,
         pulse=airflow.check_running,
     )
+    log.info("%d of them by workers", TASKS)
+    if jobs := start_jobs(site.engine.address or "", WAITING - TASKS, ITEMS):
+        defer(airflow, load.run_id, jobs)
     [triggerer] = owned(airflow)
-    wait_until(lambda: len(watched_at(airflow, load.run_id, triggerer)) == TASKS, seconds=120)
+    wait_until(lambda: len(watched_at(airflow, load.run_id, triggerer)) == WAITING, seconds=180)
     return triggerer
 
 
@@ -81,12 +88,12 @@ def take_over(site: Site, load: Load, dead: int) -> tuple[float, list[float]]:
     killed = time.time()
     heirs = wait_until(lambda: set(owned(airflow)) - {dead}, seconds=120)
     taken, [heir] = time.time(), heirs
-    wait_until(lambda: len(watched_at(airflow, load.run_id, heir)) == TASKS, seconds=2 * WATCHED_WITHIN)
+    wait_until(lambda: len(watched_at(airflow, load.run_id, heir)) == WAITING, seconds=2 * WATCHED_WITHIN)
     watched = sorted(watched_at(airflow, load.run_id, heir))
     log.info(
         "taken over %.1f s after the kill; from then on the first was watched after %.1f s, half of them "
         "after %.1f s, and all %d after %.1f s",
-        *(taken - killed, watched[0] - taken, watched[TASKS // 2] - taken, TASKS, watched[-1] - taken),
+        *(taken - killed, watched[0] - taken, watched[WAITING // 2] - taken, WAITING, watched[-1] - taken),
     )
     airflow.start_part("triggerer-1")
     return taken, watched

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -177,6 +178,18 @@ class Cluster(Airflow):
             sum(sought in line for line in log.read_bytes().splitlines())
             for log in (self.home / "logs").glob("dag_id=*/**/*.log")
         )
+
+    def run_python(self, module: str, *arguments: str) -> None:
+        """
+        Run a module with the configuration of its parts, to its end.
+
+        :raises ProcessError: when it does not end well.
+        """
+        log = self.home / f"{module}.log"
+        command = [sys.executable, "-m", module, *arguments]
+        with Child(command, environment=self._environment, log=log) as child:
+            self.warden.look_after(child.pid)
+            child.wait(seconds=HEALTHY_SECONDS)
 
     def wait_healthy(self) -> None:
         """

@@ -84,7 +84,7 @@ class Postgres:
 
     def rows(self, query: str, **values: object) -> list[tuple[Any, ...]]:
         """Ask it, over a connection of its own."""
-        with create_engine(self.url, poolclass=NullPool).connect() as connection:
+        with create_engine(self.url, poolclass=NullPool).begin() as connection:
             return [tuple(row) for row in connection.execute(text(query), values)]
 
     def kill(self) -> int:
