@@ -10,19 +10,23 @@ from __future__ import annotations
 import sys
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import httpx
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from support.cluster import Cluster
 
 #: What of their jobs is held against no book.
 NAME = "stand-in"
 
 
-def start_jobs(engine: str, number: int, items: int) -> list[str]:
-    """Start so many jobs on an engine, and give their ids."""
+@contextmanager
+def running_jobs(engine: str, number: int, items: int) -> Iterator[list[str]]:
+    """Start so many jobs on an engine, give their ids, and cancel them in the end."""
     with httpx.Client(base_url=engine, trust_env=False, timeout=60.0) as http, ThreadPoolExecutor(4) as side:
 
         def start(job: int) -> str:
@@ -34,11 +38,18 @@ def start_jobs(engine: str, number: int, items: int) -> list[str]:
             }
             return str(http.post("/api/batch", json=body).raise_for_status().json()["id"])
 
-        return list(side.map(start, range(number)))
+        def cancel(job_id: str) -> None:
+            http.post(f"/api/batch/{job_id}/cancel").raise_for_status()
+
+        started = list(side.map(start, range(number)))
+        yield started
+        list(side.map(cancel, started))
 
 
 def defer(airflow: Cluster, run_id: str, job_ids: list[str]) -> None:
     """Put a task for each job beside the mapped tasks of a run, of which one is deferred at least."""
+    if not job_ids:
+        return
     airflow.run_python("support.stand_ins", run_id, *job_ids)
 
 
