@@ -30,7 +30,7 @@ AT_ONCE = 4
 SHAPES = (("fan_out", 3, 4), ("sharded", 1, 16), ("in_a_worker", 2, 4))
 LOOK_SECONDS = 0.5
 #: A fault that waits for its moment begins without it after this time, and one that waits for a victim ends.
-RIPE_SECONDS = 60.0
+RIPE_SECONDS = 120.0
 #: All that was under way when the last fault passed ends within this time, or it is stuck.
 DRAIN_SECONDS = 600.0
 
