@@ -37,7 +37,7 @@ DRAIN_SECONDS = 600.0
 
 class Journal:
     """
-    A file of what was done, a line of JSON each: a run that is broken off goes on where it was.
+    A file of what was done, a line of JSON each: a run that is broken off goes on with the round it was in.
 
     :param file: kept by whoever runs the tests.
     """
@@ -49,20 +49,12 @@ class Journal:
 
     def next_fault(self) -> int:
         """
-        Give the number of the fault to go on with.
+        Give the number of the fault to go on with: the first whose books were not balanced.
 
-        That is the first of the plan when all of it was done, and the first of a round that did not balance.
+        What befell a site that was broken off shows nothing. When all was done, the plan begins anew.
         """
-        done, balanced, count = 0, 0, self._plan["count"]
-        for entry in self._entries():
-            if "fault" in entry:
-                done = entry["fault"]["number"] + 1
-            elif entry.get("verdict") == "balanced":
-                done = balanced = done % count
-            elif "verdict" in entry:
-                done = balanced
-        # Broken off after its last fault, a round was not balanced: that is no end.
-        return done if done < count else balanced
+        ends = [entry["next"] for entry in self._entries() if entry.get("verdict") == "balanced"]
+        return ends[-1] % self._plan["count"] if ends else 0
 
     def rounds(self) -> list[dict[str, Any]]:
         """Give what was written of each round that balanced since the plan was last begun."""
