@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections import Counter
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_base import OVER
 
 from support.load import Load
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from support.fault_plan import Fault
@@ -23,17 +25,19 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 #: How many runs are under way at once; a run has about five tasks.
-AT_ONCE = 3
+AT_ONCE = 4
 #: The runs that follow one another, by DAG: how many files, and how many items in each.
 SHAPES = (("fan_out", 3, 4), ("sharded", 1, 16), ("in_a_worker", 2, 4))
 LOOK_SECONDS = 0.5
+#: A fault that waits for its moment begins without it after this time, and one that waits for a victim ends.
+RIPE_SECONDS = 120.0
 #: All that was under way when the last fault passed ends within this time, or it is stuck.
 DRAIN_SECONDS = 600.0
 
 
 class Journal:
     """
-    A file of what was done, a line of JSON each: a run that is broken off goes on where it was.
+    A file of what was done, a line of JSON each: a run that is broken off goes on with the round it was in.
 
     :param file: kept by whoever runs the tests.
     """
@@ -45,23 +49,28 @@ class Journal:
 
     def next_fault(self) -> int:
         """
-        Give the number of the fault to go on with.
+        Give the number of the fault to go on with: the first whose books were not balanced.
 
-        That is the first of the plan when all of it was done, and the first of a round that did not balance.
+        What befell a site that was broken off shows nothing. When all was done, the plan begins anew.
         """
-        done, balanced, count = 0, 0, self._plan["count"]
+        ends = [entry["next"] for entry in self._entries() if entry.get("verdict") == "balanced"]
+        return ends[-1] % self._plan["count"] if ends else 0
+
+    def rounds(self) -> list[dict[str, Any]]:
+        """Give what was written of each round that balanced since the plan was last begun."""
+        found: list[dict[str, Any]] = []
+        for entry in self._entries():
+            if entry.get("fault", {}).get("number") == 0:
+                found = []
+            elif entry.get("verdict") == "balanced":
+                found.append(entry)
+        return found
+
+    def _entries(self) -> Iterator[dict[str, Any]]:
         for line in self._file.read_text().splitlines() if self._file.exists() else ():
             entry = json.loads(line)
-            if {name: entry.get(name) for name in self._plan} != self._plan:
-                continue
-            if "fault" in entry:
-                done = entry["fault"]["number"] + 1
-            elif entry["verdict"] == "balanced":
-                done = balanced = done % count
-            else:
-                done = balanced
-        # Broken off after its last fault, a round was not balanced: that is no end.
-        return done if done < count else balanced
+            if {name: entry.get(name) for name in self._plan} == self._plan:
+                yield entry
 
     def write(self, **entry: object) -> None:
         """Add a line."""
@@ -79,9 +88,14 @@ class Round:
     name: str
     loads: list[Load] = field(default_factory=list)
     states: dict[str, str] = field(default_factory=dict)
+    #: By kind, the harm that its faults have done: calls, lines of a log, processes, readings of a clock.
+    harm: Counter[str] = field(default_factory=Counter)
+    #: By run, how many faults there were while it was under way.
+    met: Counter[str] = field(default_factory=Counter)
     _waiting: list[Fault] = field(default_factory=list)
-    _under_way: list[Fault] = field(default_factory=list)
+    _under_way: list[tuple[Fault, Callable[[], int]]] = field(default_factory=list)
     _begun: float = 0.0
+    _late: float = 0.0
     _looked: float = 0.0
 
     def run(self) -> None:
@@ -117,24 +131,40 @@ class Round:
     def _pulse(self) -> None:
         """Do what is due: begin faults, mend them, start again what fell over, and look at the runs."""
         now = time.monotonic() - self._begun
-        while self._begun and self._waiting and self._waiting[0].at <= now:
-            self._begin(self._waiting.pop(0))
-        for fault in [fault for fault in self._under_way if fault.until <= now]:
-            self._under_way.remove(fault)
-            self.site.mend(fault)
-            log.info("over: %s", fault)
+        while self._begun and self._waiting and self._is_due(self._waiting[0], now):
+            self._late = now - self._waiting[0].at
+            self._begin(replace(self._waiting.pop(0), at=now))
         self.site.airflow.check_running()
         if time.monotonic() - self._looked > LOOK_SECONDS:
+            for spell in [spell for spell in self._under_way if self._is_over(*spell, now)]:
+                self._under_way.remove(spell)
+                self._end(*spell)
             self._look()
             self._looked = time.monotonic()
+
+    def _is_due(self, fault: Fault, now: float) -> bool:
+        due = fault.at + self._late
+        return due <= now and (self.site.is_ripe(fault) or now > due + RIPE_SECONDS)
+
+    def _is_over(self, fault: Fault, harm_of: Callable[[], int], now: float) -> bool:
+        if now < fault.until:
+            return False
+        return now > fault.until + RIPE_SECONDS or not self.site.lasts(fault, harm_of)
 
     def _begin(self, fault: Fault) -> None:
         can = self.site.can_befall(fault)
         log.info("%s%s", fault, "" if can else " (not on this machine)")
+        self.met.update(load.run_id for load in self._open())
         if can:
-            self.site.befall(fault)
-            self._under_way.append(fault)
+            self._under_way.append((fault, self.site.befall(fault)))
         self.journal.write(fault=asdict(fault), befell=can)
+
+    def _end(self, fault: Fault, harm_of: Callable[[], int]) -> None:
+        harm = harm_of()
+        self.harm[fault.kind] += harm
+        self.site.mend(fault)
+        log.info("over: %s; harm: %d", fault, harm)
+        self.journal.write(over=fault.number, harm=harm)
 
     def _look(self) -> None:
         """See how one run is: all of them at once would be a load of their own."""

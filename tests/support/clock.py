@@ -18,7 +18,7 @@ class Clock:
     def __init__(self, folder: Path) -> None:
         self._library = folder / "skew.so"
         self._skew = folder / "skew"
-        self._skew.write_bytes(struct.pack("q", 0))
+        self._skew.write_bytes(struct.pack("qq", 0, 0))
         compiler = shutil.which("cc")
         source = Path(__file__).with_name("skew.c")
         command = [compiler or "", "-shared", "-fPIC", "-O2", "-o", str(self._library), str(source), "-ldl"]
@@ -36,3 +36,8 @@ class Clock:
         """Say by how much it is wrong from now on."""
         with self._skew.open("r+b") as file:
             file.write(struct.pack("q", seconds))
+
+    @property
+    def wrong_readings(self) -> int:
+        """How often somebody read it while it was wrong."""
+        return int(struct.unpack("qq", self._skew.read_bytes())[1])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_base import OVER, Airflow
@@ -15,7 +16,6 @@ from support.servers import Postgres, Redis, own_port
 from support.warden import Warden
 
 if TYPE_CHECKING:
-    import signal
     from collections.abc import Mapping
     from pathlib import Path
 
@@ -75,6 +75,18 @@ class _Part:
 
     child: Child
     is_wanted: bool = True
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+@dataclass(frozen=True)
+class TaskLine:
+    """A task, as Airflow's database has it."""
+
+    run_id: str
+    task_id: str
+    map_index: int
+    state: str | None
+    tries: int
 
 
 class Cluster(Airflow):
@@ -140,16 +152,44 @@ class Cluster(Airflow):
         self.warden.look_after(child.pid)
         return child
 
-    def kill_part(self, name: str) -> None:
-        """Kill a part with all of its processes; it stays away until it is started again."""
+    def processes_of(self, name: str) -> list[int]:
+        """Name the living processes of a part, the first one first."""
+        return sorted(session_members(self._parts[name].child.pid))
+
+    def kill_part(self, name: str) -> int:
+        """Kill a part with all of its processes, until it is started again; tell how many those were."""
+        processes = self.processes_of(name)
         self._parts[name].is_wanted = False
         self._parts[name].child.kill()
+        return len(processes)
 
-    def signal_part(self, name: str, number: signal.Signals) -> None:
-        """Send a signal to each process of a part."""
-        for pid in session_members(self._parts[name].child.pid):
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)
+    def tasks_of(self, run_id: str) -> list[TaskLine]:
+        """All tasks of a run: the REST API gives pages of a hundred."""
+        query = (
+            "SELECT run_id, task_id, map_index, state, try_number FROM task_instance "
+            "WHERE run_id = :run ORDER BY task_id, map_index"
+        )
+        return [TaskLine(*row) for row in self.database.rows(query, run=run_id)]
+
+    def logged(self, words: str) -> int:
+        """Count the lines of all tasks' logs that have these words."""
+        sought = words.encode()
+        return sum(
+            sum(sought in line for line in log.read_bytes().splitlines())
+            for log in (self.home / "logs").glob("dag_id=*/**/*.log")
+        )
+
+    def run_python(self, module: str, *arguments: str) -> None:
+        """
+        Run a module with the configuration of its parts, to its end.
+
+        :raises ProcessError: when it does not end well.
+        """
+        log = self.home / f"{module}.log"
+        command = [sys.executable, "-m", module, *arguments]
+        with Child(command, environment=self._environment, log=log) as child:
+            self.warden.look_after(child.pid)
+            child.wait(seconds=HEALTHY_SECONDS)
 
     def wait_healthy(self) -> None:
         """
@@ -180,6 +220,16 @@ class Cluster(Airflow):
             return state if state in OVER else None
 
         return wait_until(end_state, seconds=seconds, pulse=pulse) or ""
+
+    def wait_ready(self, name: str) -> None:
+        """Wait until a triggerer that was started tells Airflow's database that it lives."""
+        query = (
+            "SELECT 1 FROM job WHERE job_type = 'TriggererJob' AND state = 'running' AND start_date > :begin"
+        )
+        begin = self._parts[name].began
+        self._parts[name].child.wait_for(
+            lambda: self.database.rows(query, begin=begin), "was not ready", seconds=HEALTHY_SECONDS
+        )
 
     def check_running(self) -> None:
         """

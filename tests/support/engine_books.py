@@ -24,6 +24,11 @@ class JobLine:
     started: float | None
     ended: float | None
 
+    @property
+    def run_id(self) -> str:
+        """The run of Airflow that it is for: the distributed DAGs name their jobs so."""
+        return self.name.partition(" ")[0]
+
 
 def job_lines(data: Path) -> list[JobLine]:
     """All jobs of an engine."""

@@ -16,20 +16,24 @@ PARTS = (
 )
 #: What the way to the engine does to the calls on it.
 WAYS = ("delay", "cut", "halve", "500", "429", "html", "silent")
-#: By kind: how likely it is, what it can befall, and for how many seconds, from and to. A worker's task and a
-#: triggerer's heartbeat are given up after 20 and 10 s (SHORTENED): a pause is longer than that.
+#: By kind: how many cards of each target there are, what it can befall, and for how long, in seconds.
+#: A triggerer's heartbeat is given up after 10 s and a task's after 20 s (SHORTENED): a pause is longer.
 KINDS = {
-    "kill": (10, (*PARTS, "engine", "database"), (0.0, 8.0)),
-    "pause": (4, (*PARTS, "engine"), (12.0, 26.0)),
-    "network": (7, WAYS, (4.0, 15.0)),
-    "disk full": (2, ("output",), (4.0, 12.0)),
-    "clock": (1, ("worker-2",), (10.0, 25.0)),
+    "kill": (2, (*PARTS, "engine", "database"), (0.0, 8.0)),
+    "pause": (1, (*PARTS, "engine"), (12.0, 26.0)),
+    "network": (2, WAYS, (4.0, 15.0)),
+    "disk full": (4, ("output",), (6.0, 15.0)),
+    "clock": (2, ("worker-2",), (10.0, 25.0)),
 }
-BETWEEN = (4.0, 14.0)
+BETWEEN = (3.0, 11.0)
 #: A part has this long to itself between two faults.
 PEACE = 10.0
+#: After so many faults all comes to its end, and the books are balanced.
+ROUND = 20
 #: Longer than three heartbeats of a task: one fault of each round is such an outage of the API server.
 OUTAGE = 15.0
+#: One fault of each round is the engine's death, that calls are in doubt in each.
+DEATH = 3.0
 
 
 @dataclass(frozen=True)
@@ -63,32 +67,40 @@ class Fault:
         return f"#{self.number} at {self.at:.0f} s: {self.kind} {self.target}, {self.seconds:.0f} s"
 
 
-def plan(seed: int, count: int, outage_every: int = 20) -> list[Fault]:
+def plan(seed: int, count: int) -> list[Fault]:
     """Draw so many faults from a seed, in the order of their moments."""
     chance = random.Random(seed)  # noqa: S311 - it must come out the same for the same seed
-    outages = {first + chance.randrange(outage_every) for first in range(0, count, outage_every)}
+    certain: dict[int, tuple[str, float]] = {}
+    for first in range(0, count, ROUND):
+        outage, death = chance.sample(range(first, first + ROUND), 2)
+        certain |= {outage: ("api-server", OUTAGE), death: ("engine", DEATH)}
     made: list[Fault] = []
+    cards: list[tuple[str, str]] = []
     free_at: dict[str, float] = {}
     at = 0.0
     for number in range(count):
         at += chance.uniform(*BETWEEN)
-        if number in outages:
-            at = max(at, free_at.get("api-server", 0.0))
-            fault = Fault(number, at, "kill", "api-server", OUTAGE)
+        if number in certain:
+            target, seconds = certain[number]
+            at = max(at, free_at.get(target, 0.0))
+            fault = Fault(number, at, "kill", target, seconds)
         else:
-            fault = _drawn(chance, number, at, free_at)
+            fault = _drawn(chance, cards, number, at, free_at)
         free_at[fault.place] = fault.until + PEACE
         made.append(fault)
     return made
 
 
-def _drawn(chance: random.Random, number: int, at: float, free_at: dict[str, float]) -> Fault:
-    """Draw until the fault befalls what is free at that moment."""
-    kinds = list(KINDS)
-    weights = [KINDS[kind][0] for kind in kinds]
+def _drawn(
+    chance: random.Random, cards: list[tuple[str, str]], number: int, at: float, free_at: dict[str, float]
+) -> Fault:
+    """Draw the first card that befalls what is free at that moment: none comes again before all have come."""
     while True:
-        [kind] = chance.choices(kinds, weights)
-        _, targets, (least, most) = KINDS[kind]
-        fault = Fault(number, at, kind, chance.choice(targets), chance.uniform(least, most))
-        if free_at.get(fault.place, 0.0) <= at:
-            return fault
+        for card, (kind, target) in enumerate(cards):
+            fault = Fault(number, at, kind, target, chance.uniform(*KINDS[kind][2]))
+            if free_at.get(fault.place, 0.0) <= at:
+                del cards[card]
+                return fault
+        fresh = [(kind, target) for kind, (each, targets, _) in KINDS.items() for target in targets * each]
+        chance.shuffle(fresh)
+        cards += fresh

@@ -12,9 +12,11 @@ import subprocess
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from processes import Child, ProcessError, child_environment, free_port
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
 
 from support.processes import children
 
@@ -80,13 +82,19 @@ class Postgres:
         self.child.wait_for(lambda: subprocess.call(check) == 0, "was not ready", seconds=READY_SECONDS)
         return self.child
 
-    def kill(self) -> None:
-        """Kill it with all that serve a connection: those have left its session."""
+    def rows(self, query: str, **values: object) -> list[tuple[Any, ...]]:
+        """Ask it, over a connection of its own."""
+        with create_engine(self.url, poolclass=NullPool).begin() as connection:
+            return [tuple(row) for row in connection.execute(text(query), values)]
+
+    def kill(self) -> int:
+        """Kill it with all that serve a connection: those have left its session. Tell how many it was."""
         serving = children(self.child.pid)
         self.child.kill()
         for pid in serving:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        return 1 + len(serving)
 
     def stop(self) -> None:
         self.child.stop()

@@ -19,9 +19,10 @@ from support.bad_network import BadNetwork
 from support.clock import Clock
 from support.cluster import Cluster
 from support.model_server import ModelServer
+from support.processes import is_stopped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from support.fault_plan import Fault
     from support.load import Load
@@ -61,26 +62,37 @@ class Site:
         """Tell whether this machine can be harmed so."""
         return {"disk full": self.has_disk, "clock": self.clock.can_be_set}.get(fault.kind, True)
 
-    def befall(self, fault: Fault) -> None:
-        """Let a fault begin."""
+    def is_ripe(self, fault: Fault) -> bool:
+        """Tell whether it is the moment for a fault: some show nothing while no model is asked anything."""
+        needs_work = fault.kind in ("network", "disk full") or fault.place == "engine"
+        return not needs_work or self.models.in_flight > 0
+
+    def lasts(self, fault: Fault, harm_of: Callable[[], int]) -> bool:
+        """Tell whether a fault goes on beyond its time: a disk is full until somebody has tried to write."""
+        return fault.kind == "disk full" and harm_of() == 0
+
+    def befall(self, fault: Fault) -> Callable[[], int]:
+        """Let a fault begin, and return what counts the harm that it has done so far."""
         match fault.kind, fault.target:
-            case "kill", "engine":
-                self.engine.kill()
-            case "kill", "database":
-                self.airflow.database.kill()
             case "kill", part:
-                self.airflow.kill_part(part)
-            case "pause", "engine":
-                self._signal_engine(signal.SIGSTOP)
+                harm = self._kill(part)
+                return lambda: harm
             case "pause", part:
-                self.airflow.signal_part(part, signal.SIGSTOP)
+                self._signal(part, signal.SIGSTOP)
+                return lambda: sum(map(is_stopped, self._processes_of(part)))
             case "network", mode:
                 self.network.mode = mode
+                return _since_now(lambda: self.network.spoilt)
             case "disk full", _:
+                count = _since_now(lambda: self.airflow.logged("No space left on device"))
                 self._fill_disk()
+                return count
             case "clock", _:
                 # Ahead or behind, by more than anything here waits.
                 self.clock.set(120 if fault.number % 2 else -120)
+                return _since_now(lambda: self.clock.wrong_readings)
+            case unknown:
+                raise ValueError(unknown)
 
     def mend(self, fault: Fault) -> None:
         """Let a fault be over."""
@@ -93,10 +105,8 @@ class Site:
                 self.airflow.database.start()
             case "kill", part:
                 self.airflow.start_part(part)
-            case "pause", "engine":
-                self._signal_engine(signal.SIGCONT)
             case "pause", part:
-                self.airflow.signal_part(part, signal.SIGCONT)
+                self._signal(part, signal.SIGCONT)
             case "network", _:
                 self.network.mode = "open"
             case "disk full", _:
@@ -113,9 +123,27 @@ class Site:
             while True:
                 ballast.write(b"\0" * 4096)
 
-    def _signal_engine(self, number: signal.Signals) -> None:
-        for pid in session_members(self.engine.pid):
-            os.kill(pid, number)
+    def _kill(self, part: str) -> int:
+        """Kill a part, and count its processes; of the engine, the calls that it was waiting for."""
+        if part == "engine":
+            calls = self.models.in_flight
+            self.engine.kill()
+            return calls
+        return self.airflow.database.kill() if part == "database" else self.airflow.kill_part(part)
+
+    def _processes_of(self, part: str) -> list[int]:
+        return session_members(self.engine.pid) if part == "engine" else self.airflow.processes_of(part)
+
+    def _signal(self, part: str, number: signal.Signals) -> None:
+        for pid in self._processes_of(part):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+
+def _since_now(count: Callable[[], int]) -> Callable[[], int]:
+    """Make what counts from here on."""
+    before = count()
+    return lambda: count() - before
 
 
 @contextmanager

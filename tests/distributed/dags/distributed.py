@@ -14,6 +14,8 @@ from artificer_provider.operators.sharded import sharded_batch
 INPUT = os.environ["ARTIFICER_TEST_INPUT"]
 OUTPUT = os.environ["ARTIFICER_TEST_OUTPUT"]
 PHASES = [{"name": "echo"}]
+#: A run's jobs can be told from all others on the engine.
+JOB_NAME = "{{ run_id }}"
 RETRIES = {"retries": 20, "retry_delay": timedelta(seconds=1)}
 
 
@@ -28,6 +30,7 @@ def mapped(*, deferrable: bool, conn_id: str = "artificer_default") -> None:
     """Make a task for each file."""
     ArtificerRunBatchOperator.partial(
         task_id="run",
+        job_name=JOB_NAME,
         phases=PHASES,
         options={"concurrency": 1},
         output=OUTPUT + "/{{ run_id }}/{{ '%04d' % ti.map_index }}",
@@ -58,6 +61,7 @@ def sharded() -> None:
         items=INPUT + "/{{ run_id }}/0000.jsonl",
         output=OUTPUT + "/{{ run_id }}",
         tasks=8,
+        job_name=JOB_NAME,
         phases=PHASES,
         options={"concurrency": 1},
         poll_interval=2,

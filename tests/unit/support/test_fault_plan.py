@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from support.fault_plan import KINDS, OUTAGE, PEACE, plan
+from support.fault_plan import DEATH, KINDS, OUTAGE, PEACE, ROUND, plan
 
 SEEDS = (0, 11, 4_711)
 
@@ -25,12 +25,15 @@ def test_a_place_has_its_peace_between_two_faults(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_each_twenty_faults_have_an_outage_of_the_api_server(seed: int) -> None:
+def test_each_round_has_an_outage_of_the_api_server_and_a_death_of_the_engine(seed: int) -> None:
     faults = plan(seed, 100)
-    for first in range(0, 100, 20):
-        outages = [f for f in faults[first : first + 20] if f.target == "api-server" and f.seconds == OUTAGE]
-        assert len(outages) == 1
+    for first in range(0, 100, ROUND):
+        certain = [(fault.target, fault.seconds) for fault in faults[first : first + ROUND]]
+        assert certain.count(("api-server", OUTAGE)) == 1
+        assert certain.count(("engine", DEATH)) == 1
 
 
-def test_a_hundred_faults_are_of_every_kind() -> None:
-    assert {fault.kind for fault in plan(11, 100)} == set(KINDS)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_hundred_faults_are_all_that_there_are(seed: int) -> None:
+    drawn = {(fault.kind, fault.target) for fault in plan(seed, 100)}
+    assert drawn == {(kind, target) for kind, (_, targets, _) in KINDS.items() for target in targets}

@@ -25,35 +25,44 @@ def test_a_seed_begins_with_its_first_fault(journal: Journal) -> None:
     assert journal.next_fault() == 0
 
 
-def test_a_run_that_was_broken_off_goes_on_with_the_next_fault(journal: Journal) -> None:
+def test_a_round_that_was_broken_off_is_done_again(journal: Journal) -> None:
     done(journal, 0, 1)
+    assert journal.next_fault() == 0
+    journal.write(verdict="balanced", next=2)
+    done(journal, 2, 3)
     assert journal.next_fault() == 2
 
 
 def test_a_round_that_did_not_balance_is_done_again(journal: Journal) -> None:
     done(journal, 0, 1)
-    journal.write(verdict="balanced")
+    journal.write(verdict="balanced", next=2)
     done(journal, 2, 3)
     journal.write(verdict="wrong", why="a row is missing")
     assert journal.next_fault() == 2
 
 
-def test_a_run_that_was_broken_off_before_it_was_balanced_does_the_round_again(journal: Journal) -> None:
+def test_a_plan_that_was_done_begins_anew(journal: Journal) -> None:
+    done(journal, 0, 1, 2, 3)
+    journal.write(verdict="balanced", next=4)
+    assert journal.next_fault() == 0
     done(journal, 0, 1)
-    journal.write(verdict="balanced")
-    done(journal, 2, 3)
+    journal.write(verdict="balanced", next=2)
     assert journal.next_fault() == 2
 
 
-def test_a_plan_that_was_done_begins_anew(journal: Journal) -> None:
-    done(journal, 0, 1, 2, 3)
-    journal.write(verdict="balanced")
-    assert journal.next_fault() == 0
-    done(journal, 0)
-    assert journal.next_fault() == 1
-
-
 def test_another_seed_and_another_count_are_other_plans(tmp_path: Path, journal: Journal) -> None:
-    done(journal, 0, 1)
+    journal.write(verdict="balanced", next=2)
     for seed, count in ((12, 4), (11, 5)):
         assert Journal(tmp_path / "build" / "chaos.jsonl", seed, count).next_fault() == 0
+
+
+def test_the_rounds_of_a_plan_are_those_since_it_was_last_begun(journal: Journal) -> None:
+    done(journal, 0, 1)
+    journal.write(verdict="balanced", items=1)
+    done(journal, 2, 3)
+    journal.write(over=3, harm=1)
+    journal.write(verdict="balanced", items=2)
+    assert [round_["items"] for round_ in journal.rounds()] == [1, 2]
+    done(journal, 0, 1)
+    journal.write(verdict="wrong", why="a row is missing")
+    assert journal.rounds() == []
