@@ -5,12 +5,9 @@ from __future__ import annotations
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from airflow.providers.common.compat.sdk import (
-    SET_DURING_EXECUTION,
-    DecoratedOperator,
-    context_merge,
-    determine_kwargs,
-)
+from airflow.providers.common.compat.sdk import DecoratedOperator, context_merge
+
+from artificer_provider.decorators._airflow import SET_DURING_EXECUTION, determine_kwargs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
