@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from airflow.serialization.serialized_objects import DagSerialization
+from support.airflow_names import DagSerialization
 
 if TYPE_CHECKING:
     from types import ModuleType

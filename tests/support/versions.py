@@ -1,0 +1,46 @@
+"""What an older Airflow lacks, and which tests need it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import version
+
+#: The minor version of Airflow that is installed.
+AIRFLOW: tuple[int, int] = tuple(map(int, version("apache-airflow-core").split(".")[:2]))  # type: ignore[assignment] # of two
+
+
+@dataclass(frozen=True)
+class Lack:
+    """
+    Something that an older Airflow does not have.
+
+    :param since: the first version that has it.
+    :param feature: what it is; docs/versions.md has a row of this name.
+    :param tests: of what: files, or tests of a file, by the begin of their ids.
+    """
+
+    since: tuple[int, int]
+    feature: str
+    tests: tuple[str, ...]
+
+    @property
+    def reason(self) -> str:
+        """Why a test of it is skipped."""
+        return "needs Airflow {}.{}: {}".format(*self.since, self.feature)
+
+
+LACKING = (
+    Lack((3, 3), "retry policy", ("tests/unit/test_retry.py",)),
+    Lack((3, 3), "shared event streams", ("tests/integration/triggers/test_event_trigger.py",)),
+    Lack(
+        (3, 2),
+        "connection form without code",
+        ("tests/unit/hooks/test_form.py::test_airflow_reads_the_metadata_and_warns_of_nothing",),
+    ),
+)
+
+
+def lack_of(test: str, airflow: tuple[int, int] = AIRFLOW) -> Lack | None:
+    """Find what an Airflow lacks that a test needs; None where it can run."""
+    found = (lack for lack in LACKING if airflow < lack.since and test.startswith(lack.tests))
+    return next(found, None)
