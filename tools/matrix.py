@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -206,10 +207,11 @@ def build_wheel() -> Path:
 
 def made_from(cell: Cell, python: Interpreter) -> str:
     """Return a digest of what a cell's venv is made from, the wheel aside: that is put in each time."""
-    words = [str(ROOT), str(RELEASES[cell.airflow]), python.path, str(python.version), EXTRAS]
-    digest = hashlib.sha256("\0".join(words).encode())
-    digest.update((ROOT / "pyproject.toml").read_bytes())
-    return digest.hexdigest()
+    said = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    project = said["project"]
+    needed = [project["dependencies"], project["optional-dependencies"], said["dependency-groups"]["test"]]
+    words = [ROOT, RELEASES[cell.airflow], python.path, python.version, EXTRAS, needed]
+    return hashlib.sha256("\0".join(map(str, words)).encode()).hexdigest()
 
 
 def install(cell: Cell, python: Interpreter, wheel: Path, installer: Installer) -> None:
