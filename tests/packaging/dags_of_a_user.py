@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
+import os
 from importlib.util import find_spec
 
 from airflow.sdk import DAG
@@ -11,23 +11,18 @@ from airflow.sdk import DAG
 from artificer_provider.hooks.artificer import ArtificerHook
 from artificer_provider.operators.batch import ArtificerRunBatchOperator
 
-
-def main(output: str) -> None:
-    """Print what came out, as JSON."""
-    said = ArtificerHook().test_connection()
-    with DAG("alone", schedule=None) as dag:
-        ArtificerRunBatchOperator(
-            task_id="run_batch",
-            items=["one", "two"],
-            phases=[{"name": "echo"}],
-            output=output,
-            poll_interval=0.2,
-            deferrable=False,
-        )
-    run = dag.test()
-    extras = [name for name in ("pypdfium2", "pyarrow", "onnxruntime", "fastapi_offline") if find_spec(name)]
-    print(json.dumps({"connection": said, "state": str(run.state), "extras": extras}))  # noqa: T201 - what it is for
-
+with DAG("alone", schedule=None) as dag:
+    ArtificerRunBatchOperator(
+        task_id="run_batch",
+        items=["one", "two"],
+        phases=[{"name": "echo"}],
+        output=os.environ["ARTIFICER_TEST_OUTPUT"],
+        poll_interval=0.2,
+        deferrable=False,
+    )
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    said = ArtificerHook().test_connection()
+    run = dag.test()
+    extras = [name for name in ("pypdfium2", "pyarrow", "onnxruntime", "fastapi_offline") if find_spec(name)]
+    print(json.dumps({"connection": said, "state": str(run.state), "extras": extras}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -63,16 +64,27 @@ def test_it_moves_no_pin_of_an_airflow_that_is_there(installed: Installed) -> No
 def test_alone_it_runs_a_dag_on_an_engine_elsewhere(
     installed: Installed, llm_engine: Engine, model_server: ModelServer, tmp_path: Path
 ) -> None:
-    environ = tool_environment(os.environ, installed.python.parents[1]) | {
+    dags = tmp_path / "dags"
+    dags.mkdir()
+    user = shutil.copy(USER, dags)
+    outer = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    environ = tool_environment(outer, installed.python.parents[1]) | {
         "AIRFLOW_HOME": str(tmp_path / "airflow"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW_CONN_ARTIFICER_DEFAULT": json.dumps({"conn_type": "artificer", "host": llm_engine.url}),
+        "ARTIFICER_TEST_OUTPUT": str(tmp_path / "rows"),
     }
     airflow = [str(installed.python.with_name("airflow")), "db", "migrate"]
     subprocess.run(airflow, cwd=tmp_path, env=environ, check=True, capture_output=True)
-    command = [str(installed.python), str(USER), str(tmp_path / "rows")]
     done = subprocess.run(
-        command, cwd=tmp_path, env=environ, check=False, capture_output=True, text=True, timeout=300
+        [str(installed.python), user],
+        cwd=tmp_path,
+        env=environ,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     said = json.loads(done.stdout.splitlines()[-1])
