@@ -5,17 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from airflow.sdk.exceptions import TaskDeferralError, TaskDeferralTimeout
+    from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferralError, TaskDeferralTimeout
     from airflow.sdk.serde import deserialize, serialize
     from airflow.serialization.serialized_objects import DagSerialization
 else:
     try:
-        from airflow.sdk.exceptions import TaskDeferralError, TaskDeferralTimeout
+        from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferralError, TaskDeferralTimeout
         from airflow.sdk.serde import deserialize, serialize
         from airflow.serialization.serialized_objects import DagSerialization
     except ImportError:  # below Airflow 3.2
-        from airflow.exceptions import TaskDeferralError, TaskDeferralTimeout
+        from airflow.exceptions import AirflowRescheduleException, TaskDeferralError, TaskDeferralTimeout
         from airflow.serialization.serde import deserialize, serialize
         from airflow.serialization.serialized_objects import SerializedDAG as DagSerialization
 
-__all__ = ["DagSerialization", "TaskDeferralError", "TaskDeferralTimeout", "deserialize", "serialize"]
+__all__ = [
+    "AirflowRescheduleException",
+    "DagSerialization",
+    "TaskDeferralError",
+    "TaskDeferralTimeout",
+    "deserialize",
+    "serialize",
+]

@@ -29,6 +29,8 @@ class Lack:
         return "needs Airflow {}.{}: {}".format(*self.since, self.feature)
 
 
+_REFUSALS = "tests/integration/operators/test_run_batch_refusals.py"
+
 LACKING = (
     Lack((3, 3), "retry policy", ("tests/unit/test_retry.py",)),
     Lack(
@@ -41,6 +43,11 @@ LACKING = (
         (3, 2),
         "connection form without code",
         ("tests/unit/hooks/test_form.py::test_airflow_reads_the_metadata_and_warns_of_nothing",),
+    ),
+    Lack(
+        (3, 2),
+        "a path that begins in the working directory",
+        (f"{_REFUSALS}::test_an_output_that_cannot_be_written_is_found_before_a_job_is_made[notes.txt",),
     ),
     Lack(
         (3, 2),
