@@ -1,8 +1,8 @@
 # Every target is one line over tools/bootstrap.py; ARGS="..." goes on to the tool it runs.
 
 .DEFAULT_GOAL := help
-.PHONY: demo ui engine test test-ui test-slow coverage test-chaos test-distributed test-live bench docs check venv lock \
-	clean help
+.PHONY: demo ui engine test test-ui test-slow coverage test-chaos test-distributed test-matrix test-live bench docs check \
+	dist venv lock clean help
 
 SHELL := /bin/sh
 unexport PYTHONSAFEPATH PYTHONHOME
@@ -24,10 +24,12 @@ test-slow: ; $(BOOTSTRAP)
 coverage: ; $(BOOTSTRAP)
 test-chaos: ; $(BOOTSTRAP)
 test-distributed: ; $(BOOTSTRAP)
+test-matrix: ; $(BOOTSTRAP)
 test-live: ; $(BOOTSTRAP)
 bench:  ; $(BOOTSTRAP)
 docs:   ; $(BOOTSTRAP)
 check:  ; $(BOOTSTRAP)
+dist:   ; $(BOOTSTRAP)
 venv:   ; $(BOOTSTRAP)
 lock:   ; $(BOOTSTRAP)
 clean:  ; $(BOOTSTRAP)

@@ -12,9 +12,7 @@ from urllib.parse import quote, urlsplit
 from airflow.providers.common.compat.sdk import BaseOperatorLink, conf
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import BaseOperator
-    from airflow.sdk.types import TaskInstanceKey
-
+    from airflow.providers.common.compat.sdk import BaseOperator, TaskInstanceKey
 
 #: The XCom that names the jobs of a task: ``connection_id``, ``job_ids``, and ``more`` where there are more.
 JOBS_KEY = "artificer_jobs"

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from sphinx.application import Sphinx
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent / "tools"), str(HERE.parent)]
@@ -44,16 +40,3 @@ copybutton_prompt_text = "$ "
 # Addresses of examples, and ones that only a running engine has.
 linkcheck_ignore = [r"https?://(localhost|127\.0\.0\.1|engine)\b.*", r"https?://[\w.]*example\.com.*"]
 linkcheck_timeout = 10
-
-
-def setup(app: Sphinx) -> None:
-    """Let the home page name pages that are not there yet: a pattern that fits none is left out."""
-    app.connect("source-read", _without_empty_patterns)
-
-
-def _without_empty_patterns(_app: Sphinx, name: str, source: list[str]) -> None:
-    if name == root_doc:
-        lines = source[0].splitlines(keepends=True)
-        source[0] = "".join(
-            one for one in lines if not one.strip().endswith("*") or any(HERE.glob(f"{one.strip()}.md"))
-        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -10,6 +10,7 @@ from support.engine import Engine, running_engine
 from support.forge import running_forge
 from support.model_server import ModelServer
 from support.scripted_server import ScriptedServer
+from support.versions import lack_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +22,30 @@ settings.register_profile(
     "ours", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("ours")
+
+
+class Lacking(pytest.Module):
+    """A file of tests whose very imports need a newer Airflow than this one."""
+
+    def collect(self) -> NoReturn:
+        """Skip it as a whole, and say why."""
+        lack = lack_of(self.nodeid)
+        assert lack is not None
+        pytest.skip(lack.reason, allow_module_level=True)
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    """Do not import what cannot be imported on this Airflow."""
+    if lack_of(module_path.relative_to(parent.config.rootpath).as_posix()) is None:
+        return None
+    return Lacking.from_parent(parent, path=module_path)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests of what this Airflow lacks."""
+    for item in items:
+        if lack := lack_of(item.nodeid):
+            item.add_marker(pytest.mark.skip(reason=lack.reason))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -196,6 +196,11 @@ def test_distributed(arguments: list[str]) -> NoReturn:
     become([str(BIN / "python"), "-m", "pytest", *DISTRIBUTED, *arguments])
 
 
+def test_matrix(arguments: list[str]) -> NoReturn:
+    """Test the wheel on Airflow 3.1 to 3.3 and Python 3.11 to 3.13 (ARGS: all, 3.1/3.12, --tests short)."""
+    become([str(BIN / "python"), "tools/matrix.py", *arguments])
+
+
 def test_live(arguments: list[str]) -> int:
     """Try the client against the engine at ARTIFICER_BASE_URL, and clear away what that made."""
     if not os.environ.get("ARTIFICER_BASE_URL"):
@@ -242,6 +247,11 @@ def check(arguments: list[str]) -> int:
         failed += [title] if code else []
     print("Failed: {}".format(", ".join(failed)) if failed else "All checks are good.", flush=True)
     return 1 if failed else 0
+
+
+def dist(arguments: list[str]) -> NoReturn:
+    """Build wheel and sdist into dist (ARTIFICER_REPOSITORY_URL: where the links of the README lead)."""
+    become([str(BIN / "python"), "-m", "hatchling", "build", "--clean", *arguments])
 
 
 def venv(arguments: list[str]) -> int:
@@ -301,10 +311,12 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "coverage": coverage,
     "test-chaos": test_chaos,
     "test-distributed": test_distributed,
+    "test-matrix": test_matrix,
     "test-live": test_live,
     "bench": bench,
     "docs": docs,
     "check": check,
+    "dist": dist,
     "venv": venv,
     "lock": lock,
     "clean": clean,

@@ -7,12 +7,9 @@ from functools import cache, partial
 from inspect import isgeneratorfunction
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from airflow.providers.common.compat.sdk import (
-    SET_DURING_EXECUTION,
-    DecoratedOperator,
-    context_merge,
-    determine_kwargs,
-)
+from airflow.providers.common.compat.sdk import DecoratedOperator, context_merge
+
+from artificer_provider.decorators._airflow import SET_DURING_EXECUTION, determine_kwargs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping

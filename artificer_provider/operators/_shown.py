@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from airflow.sdk.types import TaskInstanceKey
+from airflow.providers.common.compat.sdk import TaskInstanceKey
 
 from artificer_provider.links import JOBS_KEY
 

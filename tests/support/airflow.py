@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from artificer_provider.batch.record import HEADER, shard_key
+from support.versions import AIRFLOW
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from airflow.providers.common.compat.sdk import Context
 
 
@@ -39,6 +39,13 @@ def _step_of_shard(value: dict[str, Any]) -> str:
     if value["round"] and not value["fingerprint"]:
         return "round"
     return "job id" if value["job_id"] else "intent" if value["fingerprint"] else "layout"
+
+
+if AIRFLOW < (3, 3):
+    from airflow.sdk.execution_time import context as of_sdk
+
+    # What comes with the store that this is the double of: whatever is tried on it can be tried there too.
+    vars(of_sdk).setdefault("NEVER_EXPIRE", timedelta.max)
 
 
 @dataclass

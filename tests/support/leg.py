@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, cast
 
 from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
-from airflow.sdk.serde import deserialize, serialize
 
 from artificer_provider.batch import submit, watch
 from artificer_provider.client.resources import _jobs
@@ -27,6 +26,7 @@ from artificer_provider.operators import _submit
 from artificer_provider.operators.batch import ArtificerRunBatchOperator
 from artificer_provider.triggers.batch import ArtificerBatchTrigger
 from support.airflow import TaskInstanceDouble, context
+from support.airflow_names import deserialize, serialize
 from support.shared_store import SharedStore
 from support.steps import hook
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections import defaultdict
 from contextlib import closing, contextmanager
@@ -51,10 +52,16 @@ class Listener:
 def listening(stats: Stats, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
     """Have Airflow's metrics sent to a server of ours, by Airflow's own logger of them."""
     module = import_module(stats.__module__)
-    logger = import_module(f"{stats.__module__.rpartition('.')[0]}.statsd_logger")
+    room = "airflow.metrics" if module.__name__ == "airflow.stats" else module.__name__.rpartition(".")[0]
+    logger = import_module(f"{room}.statsd_logger")
     with (
         closing(Listener()) as listener,
         closing(StatsClient("127.0.0.1", listener.port, prefix="airflow")) as client,
     ):
-        monkeypatch.setattr(module, "_backend", logger.SafeStatsdLogger(client))
+        sender = logger.SafeStatsdLogger(client)
+        if hasattr(module, "_backend"):
+            monkeypatch.setattr(module, "_backend", sender)
+        else:  # below Airflow 3.3
+            monkeypatch.setattr(stats, "instance", sender, raising=False)
+            monkeypatch.setattr(stats, "_instance_pid", os.getpid(), raising=False)
         yield listener

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.serialization.serialized_objects import DagSerialization
+from support.airflow_names import DagSerialization
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from airflow.sdk.types import TaskInstanceKey
+from airflow.providers.common.compat.sdk import TaskInstanceKey
 
 from artificer_provider.links import ArtificerJobLink, ArtificerRowsLink, job_page, rows_page
 

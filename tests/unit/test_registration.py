@@ -208,7 +208,7 @@ def test_every_operator_and_sensor_links_to_its_page_with_what_is_registered() -
 
 def test_what_a_dag_keeps_of_the_links_needs_nothing_of_ours_on_the_server() -> None:
     from airflow.sdk import DAG
-    from airflow.serialization.serialized_objects import DagSerialization
+    from support.airflow_names import DagSerialization
 
     from artificer_provider.operators.batch import ArtificerRunBatchOperator
 

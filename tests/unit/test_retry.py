@@ -6,13 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import (
-    AirflowException,
-    AirflowFailException,
-    ExceptionRetryPolicy,
-    RetryAction,
-    RetryDecision,
-)
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryDecision
 
 from artificer_provider.client.errors import (
     ArtificerConnectionError,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, TaskDeferred
 from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR, TriggerFailureReason
-from airflow.sdk.exceptions import TaskDeferralError, TaskDeferralTimeout
 from support.airflow import StoreDouble, context
+from support.airflow_names import TaskDeferralError, TaskDeferralTimeout
 from support.run_batch import ALL_ONCE, operator, rows
 
 if TYPE_CHECKING:

@@ -208,7 +208,8 @@ def test_files_on_an_object_storage_are_read_through_a_copy_that_does_not_stay(
     (folder / "note.txt").write_text("no PDF")
     run.execute(files="memory://inbox/*/*.pdf")
     assert [(row["status"], row["text"]) for row in run.rows] == [("succeeded", f"alpha 1\n{LONG}")]
-    assert run.rows[0]["file"] == "memory://inbox/2026/a.pdf"
+    # Three slashes by universal-pathlib below 0.3.
+    assert run.rows[0]["file"].replace("///", "//") == "memory://inbox/2026/a.pdf"
     assert len(reads) == 1
     assert list((tmp_path / "copies").iterdir()) == []
 

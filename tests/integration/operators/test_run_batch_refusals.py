@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from support.airflow import StoreDouble, context
 from support.run_batch import operator
 from support.shared import API_KEY, HONEST
+from support.versions import AIRFLOW
 
 from artificer_provider.client.errors import ConfigurationError
 
@@ -36,6 +37,11 @@ class Task:
         with pytest.raises(AirflowFailException) as caught:
             task.execute(context(StoreDouble()))
         return str(caught.value)
+
+
+NO_SUCH = (
+    "No filesystem registered for scheme nosuch" if AIRFLOW < (3, 2) else "Unsupported filesystem: 'nosuch'"
+)
 
 
 @pytest.fixture
@@ -67,7 +73,7 @@ def test_a_task_type_that_the_engine_does_not_know_is_named_with_those_it_knows(
     ("output", "told"),
     [
         ("notes.txt/rows", "The output notes.txt/rows cannot be used, nothing was started"),
-        ("nosuch://bucket/rows", "cannot be used, nothing was started (Unsupported filesystem: 'nosuch')"),
+        ("nosuch://bucket/rows", f"cannot be used, nothing was started ({NO_SUCH})"),
         ("", "output is empty: name the folder for the rows"),
         (" ", "output is empty: name the folder for the rows"),
     ],
@@ -85,7 +91,7 @@ def test_an_output_that_cannot_be_written_is_found_before_a_job_is_made(
         ("['a', 'b']", "is its XComArg (items=that_task.output)"),
         ("", "items is empty: name a file or a folder"),
         ("one\ntwo", "items is one text of 7 characters, not the path of a file: put it in brackets"),
-        ("nosuch://bucket/items.jsonl", "Unsupported filesystem: 'nosuch'"),
+        ("nosuch://bucket/items.jsonl", NO_SUCH),
         ({"input": "one"}, "items is one value, not a list of them"),
     ],
 )

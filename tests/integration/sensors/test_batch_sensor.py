@@ -16,8 +16,8 @@ from airflow.providers.common.compat.sdk import (
     AirflowSkipException,
     TaskDeferred,
 )
-from airflow.sdk.exceptions import AirflowRescheduleException
 from support.airflow import StoreDouble, TaskInstanceDouble, context
+from support.airflow_names import AirflowRescheduleException
 
 from artificer_provider.batch.watch import Reason, Terms, Wake
 from artificer_provider.operators.batch import ArtificerCreateBatchOperator

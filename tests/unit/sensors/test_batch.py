@@ -14,10 +14,8 @@ from airflow.providers.common.compat.sdk import (
     AirflowSkipException,
     BaseOperator,
 )
-from airflow.sdk.exceptions import TaskDeferralError
-from airflow.sdk.serde import deserialize, serialize
-from airflow.serialization.serialized_objects import DagSerialization
 from support.airflow import context
+from support.airflow_names import DagSerialization, TaskDeferralError, deserialize, serialize
 
 from artificer_provider.batch.watch import Reason, Terms, Wake
 from artificer_provider.client.errors import ConfigurationError

@@ -300,7 +300,7 @@ def test_make_alone_helps_passes_over_a_broken_python_and_hands_args_on(project:
 
     assert re.findall(r"^  ([\w-]+) ", make(), re.MULTILINE) == [
         "demo", "ui", "engine", "test", "test-ui", "test-slow", "coverage", "test-chaos", "test-distributed",
-        "test-live", "bench", "docs", "check", "venv", "lock", "clean", "help",
+        "test-matrix", "test-live", "bench", "docs", "check", "dist", "venv", "lock", "clean", "help",
     ]  # fmt: skip
     make("venv")
     executable(project.root / ".venv" / "bin" / "artificer", '#!/bin/sh\nprintf \'<%s>\' "$@" "$KEY"\n')

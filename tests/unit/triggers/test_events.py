@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 from airflow.sdk import Asset, AssetWatcher
-from airflow.sdk.serde import deserialize, serialize
+from support.airflow_names import deserialize, serialize
 
 from artificer_provider.client.errors import ConfigurationError
 from artificer_provider.triggers.events import ArtificerBatchEventTrigger

@@ -1,0 +1,63 @@
+"""What an older Airflow lacks, and which tests need it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import version
+
+#: The minor version of Airflow that is installed.
+AIRFLOW: tuple[int, int] = tuple(map(int, version("apache-airflow-core").split(".")[:2]))  # type: ignore[assignment] # of two
+
+
+@dataclass(frozen=True)
+class Lack:
+    """
+    Something that an older Airflow does not have.
+
+    :param since: the first version that has it.
+    :param feature: what it is; docs/versions.md has a row of this name.
+    :param tests: of what: files, or tests of a file, by the begin of their ids.
+    """
+
+    since: tuple[int, int]
+    feature: str
+    tests: tuple[str, ...]
+
+    @property
+    def reason(self) -> str:
+        """Why a test of it is skipped."""
+        return "needs Airflow {}.{}: {}".format(*self.since, self.feature)
+
+
+_REFUSALS = "tests/integration/operators/test_run_batch_refusals.py"
+
+LACKING = (
+    Lack((3, 3), "retry policy", ("tests/unit/test_retry.py",)),
+    Lack(
+        (3, 3),
+        "start in the triggerer",
+        ("tests/unit/sensors/test_batch.py::test_started_in_the_triggerer_its_job_is_a_template",),
+    ),
+    Lack((3, 3), "shared event streams", ("tests/integration/triggers/test_event_trigger.py",)),
+    Lack(
+        (3, 2),
+        "connection form without code",
+        ("tests/unit/hooks/test_form.py::test_airflow_reads_the_metadata_and_warns_of_nothing",),
+    ),
+    Lack(
+        (3, 2),
+        "a path that begins in the working directory",
+        (f"{_REFUSALS}::test_an_output_that_cannot_be_written_is_found_before_a_job_is_made[notes.txt",),
+    ),
+    Lack(
+        (3, 2),
+        "triggers that load little",
+        ("tests/unit/sensors/test_batch.py::test_parsing_a_dag_with_it_loads_a_few_modules",),
+    ),
+)
+
+
+def lack_of(test: str, airflow: tuple[int, int] = AIRFLOW) -> Lack | None:
+    """Find what an Airflow lacks that a test needs; None where it can run."""
+    found = (lack for lack in LACKING if airflow < lack.since and test.startswith(lack.tests))
+    return next(found, None)
