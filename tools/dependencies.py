@@ -21,6 +21,7 @@ FORBIDDEN = re.compile(r"\bA?GPL|(?<!Lesser )General Public License|Affero|SSPL|
 #: Why each is needed; one that is missing here is refused.
 WHY = {
     "apache-airflow": "what this package is for",
+    "apache-airflow-providers-common-ai": "batches of `@task.llm_batch` on an engine",
     "apache-airflow-providers-common-compat": "one import for every supported Airflow",
     "apache-airflow-providers-openlineage": "lineage of the tasks",
     "httpx": "HTTP of the client",
