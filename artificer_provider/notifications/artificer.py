@@ -80,6 +80,7 @@ class ArtificerNotifier(BaseNotifier):
     :param max_length: characters of what is posted or logged.
     :param timeout: seconds for all answers of the engine.
     :param artificer_conn_id: the connection to the engine.
+    :param context: what a deadline tells of its run; Airflow gives it.
     :raises ConfigurationError: naming the argument that makes no sense.
     """
 

@@ -25,6 +25,7 @@ class ArtificerEstimateBatchOperator(_BatchOperator):
 
     :param items: as the run operator takes them.
     :param phases: as the run operator takes them; models, system prompts and ``max_tokens`` count.
+    :param options: as the run operator takes them.
     :param input_column: where a record of the file has its text.
     :param prompt: what each text is put into: ``Translate to {language}: {text}``.
     :param artificer_conn_id: the connection to the engine.

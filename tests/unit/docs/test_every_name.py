@@ -94,8 +94,11 @@ OPERATORS = [
 ]
 
 
-#: What a chain has of the batch operators and makes nothing of: it has no job.
-OF_A_BATCH = {"ArtificerChainOperator": {"options", "job_name"}}
+#: What these have of the batch operators and make nothing of: they have no job, and an estimate no rows.
+OF_A_BATCH = {
+    "ArtificerChainOperator": {"options", "job_name"},
+    "ArtificerEstimateBatchOperator": {"job_name", "metadata_columns"},
+}
 
 
 @pytest.mark.parametrize("kind", OPERATORS, ids=lambda one: one.__name__)

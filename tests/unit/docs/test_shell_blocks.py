@@ -43,7 +43,7 @@ def check(words: list[str]) -> None:
     while words and (words[0] in ("export", "sudo") or _SET.match(words[0])):
         name, _, value = words.pop(0).partition("=")
         if name.startswith("AIRFLOW_CONN_") and value.startswith("{"):
-            assert json.loads(value)["conn_type"] == "artificer"
+            assert json.loads(value)["conn_type"] in ("artificer", "http")
     if words:
         CHECKS[words[0]](words[1:]) if words[0] in CHECKS else known(words[0])
 
