@@ -110,7 +110,6 @@ def engine(models: ModelServer, home: Path) -> Iterator[Engine]:
 @pytest.fixture(scope="module")
 def examples(engine: Engine, home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Examples]:
     rows = home / "rows"
-    database = tmp_path_factory.mktemp("airflow") / "airflow.db"
     names = (name.removeprefix("artificer_").upper() for name in (*PLAIN, "artificer_approval"))
     env = {f"ARTIFICER_{name}_OUTPUT": f"{rows}/{{{{ dag.dag_id }}}}/{{{{ run_id }}}}" for name in names}
     env |= {
@@ -121,11 +120,10 @@ def examples(engine: Engine, home: Path, tmp_path_factory: pytest.TempPathFactor
         "ARTIFICER_CHAT_MODEL": MODEL,
         "ARTIFICER_MILLION_ROWS_MODEL": "extractive-tfidf",
         "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "5",
-        # All at once would keep SQLite's one writer too busy to answer; a scheduler that waits too long ends.
+        # All at once would keep SQLite's one writer too busy to answer.
         "AIRFLOW__CORE__PARALLELISM": "4",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{database}?timeout=120",
     }
-    with LocalAirflow(database.parent, EXAMPLES, env) as airflow:
+    with LocalAirflow(tmp_path_factory.mktemp("airflow"), EXAMPLES, env) as airflow:
         airflow.migrate()
         airflow.start({"artificer_default": {"conn_type": "artificer", "host": engine.url}})
         airflow.wait_healthy()
