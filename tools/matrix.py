@@ -331,7 +331,8 @@ def arguments_of(words: Sequence[str]) -> argparse.Namespace:
 def main(words: Sequence[str]) -> int:
     """Try the cells one after the other, keep what they gave in build/matrix/result.json, and print it."""
     given = arguments_of(words)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for signum in (signal.SIGINT, signal.SIGTERM):  # also where a shell started this in the background
+        signal.signal(signum, signal.default_int_handler)
     MATRIX.mkdir(parents=True, exist_ok=True)
     wheel, installer, here = build_wheel(), Installer(os.environ), pythons(os.environ)
     cells = [Cell(*name.split("/")) for name in given.cells]

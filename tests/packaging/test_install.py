@@ -90,6 +90,7 @@ def test_alone_it_runs_a_dag_on_an_engine_elsewhere(
     said = json.loads(done.stdout.splitlines()[-1])
     assert said["connection"][0] is True
     assert (said["state"], said["extras"]) == ("success", [])
-    rows = [json.loads(line) for line in (tmp_path / "rows" / "rows-0001-of-0001.jsonl").open()]
+    landed = (tmp_path / "rows" / "rows-0001-of-0001.jsonl").read_text(encoding="utf-8")
+    rows = [json.loads(line) for line in landed.splitlines()]
     assert [row["index"] for row in rows] == [0, 1]
     assert sorted(model_server.texts()) == ["one", "two"]
