@@ -24,10 +24,14 @@ class LocalAirflow(Airflow):
     :param home: its AIRFLOW_HOME: database, logs, generated configuration.
     :param dags_folder: where its DAG files lie.
     :param env: more variables for all of its processes.
+    :param port: where it is served if nothing else is; its logs are served behind it.
     """
 
-    def __init__(self, home: Path, dags_folder: Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, home: Path, dags_folder: Path, env: Mapping[str, str] | None = None, *, port: int = 8080
+    ) -> None:
         super().__init__(home, dags_folder, {**_SETTINGS, **(env or {})})
+        self._port = port
         self.log = home / "standalone.log"
         self._standalone: Child | None = None
 
@@ -44,7 +48,7 @@ class LocalAirflow(Airflow):
 
     def start_triggerer(self) -> Child:
         """Start one more triggerer, without waiting for it to be ready."""
-        port = str(free_port(8795))
+        port = str(free_port(self._port + 3))
         return self._start(
             "triggerer",
             log=self.home / f"triggerer-{port}.log",
@@ -71,9 +75,9 @@ class LocalAirflow(Airflow):
 
     def _ports(self) -> dict[str, str]:
         """Choose the ports only now, when they are about to be used."""
-        api = free_port(8080)
-        worker_logs = free_port(8793, besides={api})
-        trigger_logs = free_port(8794, besides={api, worker_logs})
+        api = free_port(self._port)
+        worker_logs = free_port(api + 1)
+        trigger_logs = free_port(api + 2, besides={worker_logs})
         self._listen_at(api)
         return {
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_logs),

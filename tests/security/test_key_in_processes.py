@@ -19,6 +19,7 @@ from processes import child_environment, command_path, wait_until
 from support.engine import running_engine
 from support.keys import give_key
 from support.model_server import ModelServer
+from support.servers import own_port
 
 from artificer_provider.engine.answering.base import AnswerError
 from artificer_provider.engine.llm.process import ModelProcess
@@ -164,7 +165,7 @@ def test_the_key_of_a_connection_in_the_database_is_shown_nowhere(
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
     model_server.open.clear()
-    with ProcessList(key) as listed, LocalAirflow(home, dags, env) as airflow:
+    with ProcessList(key) as listed, LocalAirflow(home, dags, env, port=own_port()) as airflow:
         airflow.migrate()
         airflow.start()
         airflow.wait_healthy()

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 import httpx
-from processes import Child, child_environment, command_path, free_port
+from processes import Child, child_environment, command_path
+
+from support.servers import own_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,7 +83,7 @@ class ApiServer:
 
     def __init__(self, home: Path, env: Mapping[str, str], base_path: str = "") -> None:
         self.home = home
-        port = free_port(8080)
+        port = own_port()
         self.address = f"http://127.0.0.1:{port}{base_path}"
         passwords = home / "passwords.json"
         passwords.write_text(json.dumps(dict.fromkeys(ROLES, PASSWORD)))

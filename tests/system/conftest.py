@@ -12,6 +12,7 @@ import pytest
 from local_airflow import LocalAirflow
 from local_engine import LocalEngine
 from support.model_server import ModelServer
+from support.servers import own_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +69,7 @@ def airflow(engine: LocalEngine, tmp_path_factory: pytest.TempPathFactory) -> It
         ),
         **_SOON,
     }
-    with LocalAirflow(home, Path(__file__).parent / "dags", env) as airflow:
+    with LocalAirflow(home, Path(__file__).parent / "dags", env, port=own_port()) as airflow:
         airflow.migrate()
         airflow.start()
         airflow.wait_healthy()

@@ -16,6 +16,7 @@ from support import pages
 from support.engine import running_engine
 from support.model_server import ModelServer
 from support.reading import landed
+from support.servers import own_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,7 +124,7 @@ def examples(engine: Engine, home: Path, tmp_path_factory: pytest.TempPathFactor
         # All at once would keep SQLite's one writer too busy to answer.
         "AIRFLOW__CORE__PARALLELISM": "4",
     }
-    with LocalAirflow(tmp_path_factory.mktemp("airflow"), EXAMPLES, env) as airflow:
+    with LocalAirflow(tmp_path_factory.mktemp("airflow"), EXAMPLES, env, port=own_port()) as airflow:
         airflow.migrate()
         airflow.start({"artificer_default": {"conn_type": "artificer", "host": engine.url}})
         airflow.wait_healthy()
