@@ -173,12 +173,19 @@ class Airflow(ABC):
 
     def answer(self, dag_id: str, run_id: str, task_id: str, option: str) -> str:
         """
-        Answer a task that asks people, as soon as it does, as somebody does in the UI.
+        Answer a task that asks people, as soon as it waits for that, as somebody does in the UI.
 
         :return: what it asked.
         """
-        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
-        asked = wait_until(lambda: self._try_get(path), seconds=ASKED_SECONDS)
+        task = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
+        path = f"{task}/-1/hitlDetails"
+
+        def waits() -> bool:
+            # An answer between the question and that moment is lost: the task begins anew and asks again.
+            return (self._try_get(task) or {}).get("state") in ("awaiting_input", "deferred")
+
+        wait_until(waits, seconds=ASKED_SECONDS)
+        asked = self._try_get(path)
         answer = {"chosen_options": [option], "params_input": {}}
         self._http.patch(path, json=answer, timeout=60.0).raise_for_status()
         return str((asked or {})["body"])

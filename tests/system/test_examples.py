@@ -288,7 +288,7 @@ def test_a_job_of_somebody_else_starts_the_follow_up(examples: Examples, engine:
     for dag_id in PLAIN:
         examples.end(dag_id)  # or their jobs would start it too
     examples.airflow.unpause("artificer_follow_up")
-    wait_until(lambda: "artificer_jobs_ended" in watermarks(examples.airflow), seconds=120)
+    wait_until(lambda: "artificer_ended" in watermarks(examples.airflow), seconds=120)
     job = engine.create(
         {
             "name": "of somebody else",
