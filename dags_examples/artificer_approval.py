@@ -75,6 +75,7 @@ def artificer_approval() -> None:
         task_id="run",
         output=OUTPUT,
         max_cost=MOST,
+        max_failed=0.05,
         on_unknown_cost="ignore",
         deferrable=True,
         poll_interval=2,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import time
 import uuid
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 MIGRATE_SECONDS = 180.0
 ASKED_SECONDS = 120.0
+HEARD_SECONDS = 8.0
 FOUND_SECONDS = 120.0
 #: `airflow standalone` took 8 to 16 s to end its children in good order.
 INTERRUPT_SECONDS = 25.0
@@ -173,7 +175,7 @@ class Airflow(ABC):
 
     def answer(self, dag_id: str, run_id: str, task_id: str, option: str) -> str:
         """
-        Answer a task that asks people, as soon as it waits for that, as somebody does in the UI.
+        Answer a task that asks people, some seconds after it did, as somebody does in the UI.
 
         :return: what it asked.
         """
@@ -181,10 +183,13 @@ class Airflow(ABC):
         path = f"{task}/-1/hitlDetails"
 
         def waits() -> bool:
-            # An answer between the question and that moment is lost: the task begins anew and asks again.
             return (self._try_get(task) or {}).get("state") in ("awaiting_input", "deferred")
 
         wait_until(waits, seconds=ASKED_SECONDS)
+        # Sooner than the scheduler hears that the worker is done with the task, an answer is lost: the
+        # scheduler takes the task for one that was killed, and it asks again. It does not
+        # show when it has heard.
+        time.sleep(HEARD_SECONDS)
         asked = self._try_get(path)
         answer = {"chosen_options": [option], "params_input": {}}
         self._http.patch(path, json=answer, timeout=60.0).raise_for_status()
