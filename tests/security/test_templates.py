@@ -17,6 +17,7 @@ from artificer_provider.operators._base import ArtificerOperator
 from artificer_provider.operators.batch import ArtificerCreateBatchOperator, ArtificerRunBatchOperator
 from artificer_provider.operators.chain import ArtificerChainOperator
 from artificer_provider.operators.chat import ArtificerChatOperator
+from artificer_provider.operators.estimate import ArtificerEstimateBatchOperator
 from artificer_provider.operators.export import ArtificerExportConversationsOperator
 from artificer_provider.operators.image import ArtificerAnalyzeImageOperator, ArtificerExtractTextOperator
 from artificer_provider.operators.jobs import (
@@ -53,6 +54,9 @@ BATCH: dict[str, Any] = {"items": LIST, "phases": PHASES, "prompt": TEXT, "job_n
 HANDED: dict[type[BaseOperator], dict[str, Any]] = {
     ArtificerRunBatchOperator: {**BATCH, "part": {"of": TEXT}},
     ArtificerCreateBatchOperator: {name: BATCH[name] for name in BATCH if name != "output"},
+    ArtificerEstimateBatchOperator: {
+        name: BATCH[name] for name in BATCH if name not in ("output", "job_name")
+    },
     ArtificerChainOperator: {
         "project_id": TEXT,
         **{name: BATCH[name] for name in BATCH if name != "job_name"},

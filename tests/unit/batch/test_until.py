@@ -110,7 +110,7 @@ def test_a_watch_over_several_goes_on_until_the_last_is_there() -> None:
     assert isinstance(fleet.decide(3600.0), float)
     assert fleet.open == ["b"]
     fleet.on_job("b", Seen(RUNNING, 5), 7200.0)
-    assert fleet.decide(7200.0) == Wake(Reason.ENDED, "a", RUNNING)
+    assert fleet.decide(7200.0) == Wake(Reason.ENDED, "a", RUNNING, "2 RUNNING")
 
 
 def test_a_watch_ends_with_the_first_job_that_can_never_be_there() -> None:

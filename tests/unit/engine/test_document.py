@@ -45,7 +45,7 @@ def operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def models(module: ModuleType) -> list[type[Payload | Reply]]:
-    found = [value for value in vars(module).values() if isinstance(value, type)]
+    found = [value for name, value in vars(module).items() if isinstance(value, type) and name[0] != "_"]
     return [one for one in found if issubclass(one, (Payload, Reply)) and one.__module__ == module.__name__]
 
 
