@@ -12,10 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-#: A pool may have a thread or a connection more at one moment than at another.
-SPARE = 2
-
-
 @dataclass(frozen=True)
 class Upkeep:
     """
@@ -33,10 +29,10 @@ class Upkeep:
     threads: int
 
     def grown_since(self, earlier: Upkeep, share: float) -> list[str]:
-        """Name what there is more of than that share, and what pools have to spare, more than there was."""
+        """Name what there is more of than that share more than there was."""
         names = ("processes", "memory", "files", "connections", "threads")
         pairs = [(name, getattr(earlier, name), getattr(self, name)) for name in names]
-        return [f"{name}: {then} -> {now}" for name, then, now in pairs if now > then * (1 + share) + SPARE]
+        return [f"{name}: {then} -> {now}" for name, then, now in pairs if now > then * (1 + share)]
 
 
 def upkeep_of(pids: Iterable[int]) -> Upkeep:
