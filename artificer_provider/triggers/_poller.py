@@ -111,7 +111,7 @@ class Poller:
         if not self._sight.has_new:
             self._next_new = now + GATHERING * watch.FIRST_LOOK
             self._hurry.set()
-        for job_id in watcher.fleet.job_ids:
+        for job_id in watcher.job_ids:
             self._watchers[job_id] = (*self._watchers.get(job_id, ()), watcher)
             self._sight.watch(job_id)
         self._consider(watcher, now)
@@ -134,7 +134,7 @@ class Poller:
             return
         del self._members[watcher]
         self._alarms.unset(watcher)
-        for job_id in watcher.fleet.job_ids:
+        for job_id in watcher.job_ids:
             self._watchers[job_id] = tuple(one for one in self._watchers[job_id] if one is not watcher)
             if not self._watchers[job_id]:
                 del self._watchers[job_id]
@@ -177,7 +177,7 @@ class Poller:
             await self._answered()
             if is_whole or self._sight.tells_changes:
                 self._looked_at = now
-                self._poll = min((one.fleet.poll_interval for one in self._members), default=math.inf)
+                self._poll = min((one.poll_interval for one in self._members), default=math.inf)
                 most = client.calls_a_minute
                 self._next_whole = now + interval(self._poll, self._sight.calls, most, self._ends_in)
 
@@ -256,13 +256,13 @@ class Poller:
             raise error
         now = time.time()
         for watcher in self._watchers.get(job_id, ()):
-            watcher.fleet.on_error(job_id, error, now)
+            watcher.on_error(job_id, error, now)
             self._consider(watcher, now)
         return {job_id} if passes(error) else set()
 
     def _known_as(self, job_id: str) -> str:
         """Give the id that is kept for a job already: a second one in each place would add up."""
-        watched = (own for one in self._watchers.get(job_id, ()) for own in one.fleet.job_ids)
+        watched = (own for one in self._watchers.get(job_id, ()) for own in one.job_ids)
         return next((own for own in watched if own == job_id), job_id)
 
     def _tell(self, jobs: Iterable[BatchJob | JobStanding]) -> None:
@@ -275,7 +275,7 @@ class Poller:
                 ends_in = job.estimated_time_remaining / 1000
                 self._ends_in = ends_in if self._ends_in is None else min(ends_in, self._ends_in)
             for watcher in watchers:
-                if not watcher.fleet.has_seen(job.id, job):
+                if not watcher.has_seen(job.id, job):
                     watcher.on_job(job.id, job, now)
                     self._consider(watcher, now)
 
@@ -286,14 +286,14 @@ class Poller:
         if now < watcher.not_before:
             self._alarms.set(watcher, watcher.not_before)
             return
-        wake = watcher.fleet.verdict(now, self._looked_at)
+        wake = watcher.verdict(now, self._looked_at)
         if wake is not None:
             self._forget(watcher)
             watcher.end(wake)
             return
-        for line in watcher.fleet.warnings(self._looked_at):
+        for line in watcher.warnings(self._looked_at):
             watcher.say(logging.WARNING, line)
-        due = watcher.fleet.due()
+        due = watcher.due()
         if due is not None:
             # What only a look can tell waits for the next one.
             self._alarms.set(watcher, due if due > now else now + self._poll)

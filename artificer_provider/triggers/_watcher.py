@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 Line = tuple[int, str]
 
 
-class Watcher:
+class Watcher(Fleet):
     """
-    The jobs of one trigger.
+    The watch over the jobs of one trigger.
 
     Whoever looks for them runs in a task of its own, and what is logged belongs to the task that logs it: it
     puts lines down here, and the trigger, told that there are some, logs them itself.
@@ -30,10 +30,10 @@ class Watcher:
     :param not_before: seconds since the epoch until which nothing is to be woken for.
     """
 
-    __slots__ = ("_lines", "_news", "armed_for", "fleet", "is_told_away", "not_before", "wake")
+    __slots__ = ("_lines", "_news", "armed_for", "is_told_away", "not_before", "wake")
 
     def __init__(self, job_ids: Sequence[str], terms: Terms, outage: Outage, not_before: float) -> None:
-        self.fleet = Fleet(job_ids, terms, outage)
+        super().__init__(job_ids, terms, outage)
         self.not_before = not_before
         self.wake: Wake | None = None
         #: When the poller looks after it again though there is no news.
@@ -43,15 +43,17 @@ class Watcher:
         self._lines: tuple[Line, ...] = ()
         self._news: asyncio.Future[None] | None = None
 
-    def on_job(self, job_id: str, job: Job, now: float) -> None:
-        """Take note of how a job stands."""
-        if line := self.fleet.on_job(job_id, job, now):
+    def on_job(self, job_id: str, job: Job, now: float) -> str | None:
+        """Take note of how a job stands, and say so where that is new."""
+        line = super().on_job(job_id, job, now)
+        if line is not None:
             self.say(logging.INFO, line)
+        return line
 
     def refuse(self, error: ArtificerError, now: float) -> None:
         """Take note that the engine does not let us look."""
-        for job_id in self.fleet.open:
-            self.fleet.on_error(job_id, error, now)
+        for job_id in self.open:
+            self.on_error(job_id, error, now)
 
     def say(self, level: int, line: str) -> None:
         """Put a line down for the trigger to log."""

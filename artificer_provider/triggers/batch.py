@@ -73,7 +73,7 @@ class ArtificerBatchTrigger(BaseTrigger):
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # Airflow's base has no types
         self.artificer_conn_id = artificer_conn_id
-        self.job_ids = [*job_ids] if job_id is None else [job_id]
+        self.job_ids = tuple(job_ids) if job_id is None else (job_id,)
         self.terms = Terms(
             poll_interval,
             deadline,
@@ -103,7 +103,7 @@ class ArtificerBatchTrigger(BaseTrigger):
             "artificer_provider.triggers.batch.ArtificerBatchTrigger",
             {
                 "artificer_conn_id": self.artificer_conn_id,
-                "job_ids": self.job_ids,
+                "job_ids": [*self.job_ids],
                 **asdict(self.terms),
                 "version": 3,
             },

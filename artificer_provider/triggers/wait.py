@@ -37,7 +37,7 @@ class ArtificerWaitTrigger(ArtificerBatchTrigger):
         """Watch, and fire one event."""
         if self.job_id is not None:
             try:
-                self.job_ids = read_job_ids(self.job_id)
+                self.job_ids = tuple(read_job_ids(self.job_id))
             except ConfigurationError as error:
                 yield TriggerEvent(
                     Wake(Reason.REFUSED, str(self.job_id)[:80], message=error.message).to_json()

@@ -178,7 +178,7 @@ def test_the_ids_that_a_trigger_carries_are_no_templates(dag: DAG) -> None:
     trigger = ArtificerWaitTrigger("artificer_default", job_ids=[*LIST])
     trigger.task_instance = cast("Any", SimpleNamespace(task_id="t", task=sensor))
     trigger.render_template_fields(cast("Context", {}))
-    assert trigger.job_ids == LIST
+    assert [*trigger.job_ids] == LIST
     theirs = ArtificerWaitTrigger("artificer_default", job_id=sensor.job_id)
     theirs.task_instance = trigger.task_instance
     theirs.render_template_fields(cast("Context", {}))

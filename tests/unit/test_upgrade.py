@@ -56,7 +56,7 @@ def test_so_is_the_event_of_a_newer_trigger() -> None:
 )
 def test_a_trigger_of_each_version_is_gone_on_with(written: dict[str, Any], job_ids: list[str]) -> None:
     trigger = ArtificerBatchTrigger("c", **written)
-    assert trigger.job_ids == job_ids
+    assert [*trigger.job_ids] == job_ids
     assert trigger.serialize()[1]["version"] == 3
 
 

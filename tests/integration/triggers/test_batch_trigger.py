@@ -89,7 +89,7 @@ def test_it_can_be_written_and_read_again() -> None:
 def test_one_that_an_older_release_wrote_still_starts() -> None:
     written = {"artificer_conn_id": "c", "job_id": "j1", "poll_interval": 2.0, "deadline": 9.5, "version": 1}
     watched = ArtificerBatchTrigger(**written)  # type: ignore[arg-type] # as it was kept
-    assert (watched.job_ids, watched.terms) == (["j1"], Terms(2.0, 9.5))
+    assert (watched.job_ids, watched.terms) == (("j1",), Terms(2.0, 9.5))
 
 
 @pytest.mark.parametrize(

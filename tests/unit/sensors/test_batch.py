@@ -64,7 +64,7 @@ def test_its_trigger_can_be_written_and_read_again() -> None:
     assert path == "artificer_provider.triggers.wait.ArtificerWaitTrigger"
     again = ArtificerWaitTrigger(**cast("dict[str, Any]", deserialize(serialize(kwargs))))
     assert again.serialize() == (path, kwargs)
-    assert (again.job_ids, again.terms) == (["j1", "j2"], terms)
+    assert (again.job_ids, again.terms) == (("j1", "j2"), terms)
 
 
 def test_started_in_the_triggerer_its_job_is_a_template_of_the_trigger() -> None:
