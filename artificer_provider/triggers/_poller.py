@@ -49,7 +49,7 @@ GATHERING = 0.6
 FIRST_PAUSE = 1.0
 #: So many rows or watchers at a time; then everything else on the event loop has its turn.
 STRETCH = 100
-#: Pages that are fetched and told of at a time, which is what a client asks for with one request.
+#: Pages that one request on ``trpc`` asks for; elsewhere it asks for one, and one at a time is kept.
 PAGES_AT_A_TIME = 5
 
 T = TypeVar("T")
@@ -226,7 +226,10 @@ class Poller:
 
     async def _ask_pages(self, ask: Pages, client: AsyncArtificer) -> list[PageRead]:
         found: list[PageRead] = []
-        for places in _in_parts(ask.places, PAGES_AT_A_TIME):
+        left = ask.places
+        while left:
+            size = PAGES_AT_A_TIME if client.dialect == "trpc" else 1
+            places, left = left[:size], left[size:]
             for page in await client.batch.list_pages(places):
                 if isinstance(page, StatusError):
                     raise page
