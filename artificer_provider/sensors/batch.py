@@ -20,6 +20,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
+from artificer_provider import configured
 from artificer_provider.batch.until import COMPLETED, Verdict, read_job_ids, read_until
 from artificer_provider.hooks.artificer import ArtificerHook
 from artificer_provider.links import JOB_AND_ROWS
@@ -44,7 +45,8 @@ class ArtificerBatchSensor(BaseSensorOperator):
 
     It starts, cancels and lands nothing: whatever becomes of the task, the jobs are left as they are. A job
     that ended otherwise fails the task without a retry; with ``soft_fail`` it is skipped. An engine out of
-    reach is asked again until ``timeout`` (deferred: for an hour at most).
+    reach is asked again until ``timeout``; deferred, for as long as ``[artificer] max_unreachable`` says (an
+    hour).
 
     :param job_id: the jobs, all of which have to get there: an id, a list of ids, or the output of an
         operator of this package.
@@ -117,7 +119,13 @@ class ArtificerBatchSensor(BaseSensorOperator):
         from artificer_provider.batch.watch import Terms
         from artificer_provider.triggers.wait import ArtificerWaitTrigger
 
-        terms = Terms(self.poke_interval, deadline=time.time() + self.timeout, slots=0, until=self.until)
+        terms = Terms(
+            self.poke_interval,
+            deadline=time.time() + self.timeout,
+            slots=0,
+            until=self.until,
+            max_unreachable=configured.max_unreachable().total_seconds(),
+        )
         self.defer(
             trigger=ArtificerWaitTrigger.of(self.artificer_conn_id, jobs, terms),
             method_name="execute_complete",
@@ -213,6 +221,7 @@ class ArtificerBatchSensor(BaseSensorOperator):
                 "poll_interval": self.poke_interval,
                 "slots": 0,
                 "until": self.until,
+                "max_unreachable": configured.max_unreachable().total_seconds(),
             },
             timedelta(seconds=self.timeout),
         )

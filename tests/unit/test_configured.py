@@ -113,6 +113,24 @@ def test_an_operator_takes_what_the_deployment_says_and_its_own_argument_before_
     assert made.stdout.split()[-7:] == ["25.0", "9", "7200.0", "3", "1", "60.0", "5.0"], made.stderr
 
 
+DEFERRED = """
+from airflow.providers.common.compat.sdk import TaskDeferred
+from artificer_provider.sensors.batch import ArtificerBatchSensor
+sensor = ArtificerBatchSensor(task_id="wait", job_id="j1", deferrable=True)
+sensor.poke = lambda context: False
+try:
+    sensor.execute({})
+except TaskDeferred as deferred:
+    print(deferred.trigger.terms.max_unreachable)
+"""
+
+
+def test_a_sensor_waits_as_long_for_an_engine_out_of_reach_as_the_deployment_says() -> None:
+    assert run(DEFERRED).stdout.split()[-1] == "3600.0"
+    made = run(DEFERRED, max_unreachable="5")
+    assert made.stdout.split()[-1] == "5.0", made.stderr
+
+
 def test_a_wrong_value_fails_the_dag_that_is_parsed_with_a_sentence() -> None:
     made = run(MADE, poll_interval="soon")
     assert made.returncode == 1

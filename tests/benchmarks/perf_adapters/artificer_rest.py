@@ -93,14 +93,16 @@ def handle(method: str, target: str, body: bytes, jobs: Any) -> tuple[int, dict[
 
 def changes(cursor: str, limit: int, jobs: Any) -> dict[str, Any]:
     """Tell which jobs ended since the moment that the cursor is."""
-    since, now = float(cursor or jobs.t0 - 1), time.monotonic()
-    ended = sorted((moment, number) for number, moment in enumerate(jobs.finish) if since < moment <= now)
+    moment, _, number = cursor.partition(":")
+    # Of jobs that ended at one moment, a page can hold some.
+    since, now = (float(moment or jobs.t0 - 1), int(number or jobs.n)), time.monotonic()
+    ended = sorted((at, nth) for nth, at in enumerate(jobs.finish) if since < (at, nth) and at <= now)
     told = ended[:limit]
-    until = told[-1][0] if len(ended) > limit else now
+    until = told[-1] if len(ended) > limit else (now, jobs.n)
     return {
         "jobs": [row(number, jobs) for _, number in told],
         "deleted": [],
-        "nextCursor": repr(until),
+        "nextCursor": f"{until[0]!r}:{until[1]}",
         "hasMore": len(ended) > limit,
     }
 
