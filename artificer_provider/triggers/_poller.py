@@ -163,6 +163,8 @@ class Poller:
         is_whole = now >= self._next_whole or not self._looked_at
         due = self._next()
         self._ends_in = None
+        # Whoever joins while this look lasts is gathered as well: one look each would take calls of all.
+        self._next_new = now + GATHERING * watch.FIRST_LOOK
         try:
             client = self._client or await self._connect()
             await self._carry_out(self._sight.look(client.calls_a_minute, whole=is_whole), client)

@@ -152,6 +152,27 @@ async def test_a_thousand_that_begin_together_are_one_sweep(
     assert len({asked.connection for asked in server.asked}) <= 2
 
 
+async def test_those_that_begin_one_after_the_other_are_gathered_too(
+    jobs: Listing, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("artificer_provider.batch.watch.FIRST_LOOK", 2.0)
+
+    def late(_: Asked) -> None:
+        time.sleep(0.1)  # others begin meanwhile
+
+    jobs.fault = late
+    waiting = []
+    for number in range(60):
+        jobs.set(f"j{number}", "RUNNING")
+        waiting += begun(wake(f"j{number}", poll=60.0))
+        await asyncio.sleep(0.05)
+    for number in range(60):
+        jobs.set(f"j{number}", "COMPLETED")
+    assert {one.status for one in await asyncio.gather(*waiting)} == {"COMPLETED"}
+    # In the 3 s that they took to begin one every 1.2 s, and one for the last of them.
+    assert 1 < len([path for path in server.paths if "offset=0" in path]) <= 4
+
+
 async def test_nobody_is_woken_before_airflow_can_know_of_the_deferral(
     jobs: Listing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
