@@ -141,8 +141,7 @@ def inbox(folder: Path) -> Path:
     folder.mkdir()
     for number in range(9):
         (folder / f"{number}.pdf").write_bytes(pages.printed([pages.prose(80, number)]))
-    [scan] = pages.pictures(pages.printed([pages.prose(80, 9)]))
-    (folder / "scan.pdf").write_bytes(pages.scanned([scan]))
+    (folder / "scan.pdf").write_bytes(pages.scan(pages.prose(80, 9)))
     (folder / "torn.pdf").write_bytes(b"%PDF-1.7 and nothing more")
     return folder
 

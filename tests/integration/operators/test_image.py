@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from PIL import Image
 from support import pages
+from support.connection import connect
 from support.engine import running_engine
 from support.reading import Reading, landed
 from support.run_batch import operator as batch
@@ -23,12 +23,6 @@ if TYPE_CHECKING:
 DIALECTS = ("rest", "trpc")
 RED = Image.new("RGB", (40, 30), "red")
 COST = (7 * 1.0 + 3 * 2.0) / 1e6
-
-
-def connect(monkeypatch: pytest.MonkeyPatch, url: str, dialect: str) -> None:
-    fields = {"conn_type": "artificer", "host": url, "extra": {"dialect": dialect}}
-    monkeypatch.setenv("AIRFLOW_CONN_ARTIFICER_DEFAULT", json.dumps(fields))
-    monkeypatch.setattr("artificer_provider.client._pace.SHARE", 100.0)
 
 
 @pytest.fixture(params=DIALECTS)
