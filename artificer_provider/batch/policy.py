@@ -79,22 +79,22 @@ class Policy:
 def read_policy(
     *,
     timeout: timedelta,
-    poll_interval: float,
-    max_parallel_jobs: int,
     max_cost: float | None,
     on_unknown_cost: str,
     max_failed: int | float,  # noqa: PYI041 - see Policy
     retry_failed: int,
-    max_stalled: timedelta,
-    durable: bool,
-    on_changed_input: str,
-    on_cleared_success: str,
+    poll_interval: float = 10.0,
+    max_parallel_jobs: int = 1,
+    max_stalled: timedelta = timedelta(hours=1),
+    durable: bool = True,
+    on_changed_input: str = "cancel_and_rerun",
+    on_cleared_success: str = "reuse",
     canary: bool = True,
     fallback: str | None = None,
     max_unreachable: timedelta = timedelta(hours=1),
 ) -> Policy:
     """
-    Check the terms.
+    Check the terms; a run without jobs says nothing of those that are about them.
 
     :raises ConfigurationError: naming the one that makes no sense.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -16,7 +16,6 @@ from artificer_provider.operators._worked import Spent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from types import TracebackType
 
     from artificer_provider.batch.plan import Item
     from artificer_provider.operators._parts import Parts, Place
@@ -60,7 +59,7 @@ class _Made:
 
 class Shard:
     """
-    The items of one shard: which were worked on, and what came of them. Use it in a ``with`` block.
+    The items of one shard: which were worked on, and what came of them; it is closed in the end.
 
     :param parts: the rows that were made by now; this adds to them.
     """
@@ -74,12 +73,8 @@ class Shard:
         for place, line in parts.rows():
             self._take(ChainRow.model_validate_json(line), place)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Write all that waits, and close what is open."""
         self._parts.close()
 
     @property

@@ -16,7 +16,6 @@ from artificer_provider.operators._worked import Spent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from types import TracebackType
 
     from artificer_provider.batch.plan import Item, Json
     from artificer_provider.operators._parts import Parts, Place
@@ -107,7 +106,7 @@ class _Made:
 
 class Documents:
     """
-    The documents of one shard: which were read, and what came of them. Use it in a ``with`` block.
+    The documents of one shard: which were read, and what came of them; it is closed in the end.
 
     A row is found by its file: where files came or went between two tries, the others' rows stand.
 
@@ -124,12 +123,8 @@ class Documents:
             if row.identity in self._made:
                 self._take(row, place)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Write all that waits, and close what is open."""
         self._parts.close()
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -76,7 +76,7 @@ class DocumentRun(WorkedRun[Document, Documents]):
     def rows(self) -> Iterator[DocumentRow]:
         """Give the rows of all documents, in their order."""
         for number in range(len(self._ledger.shards)):
-            with self._shard(number) as shard:
+            with closing(self._shard(number)) as shard:
                 yield from shard.rows(self._inputs(number))
 
     def _laid_out(self) -> Layout:

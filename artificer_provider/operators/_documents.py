@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from artificer_provider.links import JOB_AND_ROWS
 from artificer_provider.operators._base import ArtificerOperator
-from artificer_provider.operators.batch import DEFAULT_POLL_INTERVAL, DEFAULT_TIMEOUT
+from artificer_provider.operators.batch import DEFAULT_TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -76,16 +76,10 @@ class DocumentOperator(ArtificerOperator):
         self.concurrency = read_chaining(concurrency, 0).concurrency
         self.policy = read_policy(
             timeout=timeout,
-            poll_interval=DEFAULT_POLL_INTERVAL,
-            max_parallel_jobs=1,
             max_cost=max_cost,
             on_unknown_cost=on_unknown_cost,
             max_failed=max_failed,
             retry_failed=retry_failed,
-            max_stalled=DEFAULT_TIMEOUT,
-            durable=True,
-            on_changed_input="cancel_and_rerun",
-            on_cleared_success="reuse",
         )
         self._run: DocumentRun | None = None
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from artificer_provider.batch.record import Outcome
 from artificer_provider.batch.spending import cost_left, needs_prices
@@ -19,7 +20,6 @@ from artificer_provider.operators._run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from types import TracebackType
 
     from airflow.providers.common.compat.sdk import AirflowException
     from airflow.sdk.types import Logger
@@ -48,11 +48,9 @@ class Shard(Protocol[T]):
 
     rows_made: int
 
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    def close(self) -> None:
+        """Write all that waits, and close what is open."""
+        ...
 
     @property
     def cost(self) -> float:
@@ -192,7 +190,7 @@ class WorkedRun(Run, Generic[T, S]):
                 self.log.info("%d items of shard %d are done over.", record.unsuccessful, number + 1)
                 record = replace(record, round=record.round + 1, landed=None)
                 self._ledger.note_shard(number, record)
-            with self._taken_up(number) as shard:
+            with closing(self._taken_up(number)) as shard:
                 hand = hand_for(shard)
                 for round_ in range(record.round, self._rounds + 1):
                     if self.header.stopping is not None:
@@ -249,7 +247,7 @@ class WorkedRun(Run, Generic[T, S]):
         """Land the shards of a run that was stopped, as far as they came."""
         for number, record in enumerate(self._ledger.shards):
             if record.landed is None:
-                with self._taken_up(number) as shard:
+                with closing(self._taken_up(number)) as shard:
                     self._land_shard(number, shard)
 
     def _land_shard(self, number: int, shard: S) -> None:

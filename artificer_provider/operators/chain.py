@@ -108,7 +108,6 @@ class ArtificerChainOperator(_BatchOperator):
         self.policy = read_policy(
             timeout=timeout,
             poll_interval=DEFAULT_POLL_INTERVAL,
-            max_parallel_jobs=1,
             max_cost=max_cost,
             on_unknown_cost=on_unknown_cost,
             max_failed=max_failed,

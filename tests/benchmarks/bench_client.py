@@ -14,7 +14,7 @@ import time
 from base64 import b64encode
 from pathlib import Path
 
-from measure import MEBI, Goals, in_its_own_process, interleaved, main, measured
+from measure import MEBI, Goals, in_its_own_process, interleaved, longest_hold, main, measured
 from servers import serving
 
 JOB = {"id": "job_1", "name": "n", "status": "RUNNING", "totalItems": 10, "completedItems": 3}
@@ -73,7 +73,7 @@ def upload_async(url: str, pdf: str) -> dict[str, float]:
         async with AsyncArtificer(base_url=url, dialect="rest") as client:
             await client.batch.get("job_1")
             client.images  # noqa: B018 - imported before the clock runs
-            heart = asyncio.create_task(_longest_hold())
+            heart = asyncio.create_task(longest_hold())
             await asyncio.sleep(0.05)
             begun = time.perf_counter()
             await client.images.process_pdf(pdf, local="never")
@@ -131,7 +131,7 @@ def at_once(how: str, url: str) -> dict[str, float]:
     figures: dict[str, float] = {}
 
     async def clocked(get: object) -> None:
-        heart = asyncio.create_task(_longest_hold())
+        heart = asyncio.create_task(longest_hold())
         await asyncio.sleep(0.05)
         with measured() as took:
             await asyncio.gather(*(get() for _ in range(AT_ONCE)))  # type: ignore[operator]
@@ -140,18 +140,6 @@ def at_once(how: str, url: str) -> dict[str, float]:
 
     asyncio.run(bare() if how == "bare" else ours())
     return figures
-
-
-async def _longest_hold(beat: float = 0.002) -> float:
-    """Tell for how long the loop let nobody else run, until it is cancelled."""
-    longest = 0.0
-    try:
-        while True:
-            begun = time.perf_counter()
-            await asyncio.sleep(beat)
-            longest = max(longest, time.perf_counter() - begun - beat)
-    except asyncio.CancelledError:
-        return longest
 
 
 def lines_of_an_endpoint() -> list[int]:

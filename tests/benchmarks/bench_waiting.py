@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from measure import Goals, in_its_own_process, interleaved, main, measured
+from measure import Goals, in_its_own_process, interleaved, longest_hold, main, measured
 from perf_adapters import artificer_rest as engine
 
 from artificer_provider.batch import watch
@@ -108,7 +108,7 @@ async def _triggers(url: str) -> dict[str, float]:
         await asyncio.sleep(SETTLED)
         took = await _waited(url)
         await _tell(url, "POST")
-        heart = asyncio.create_task(_longest_hold())
+        heart = asyncio.create_task(longest_hold())
         assert all(await asyncio.gather(*waiting))
         heart.cancel()
     return {
@@ -162,18 +162,6 @@ async def _tell(url: str, method: str) -> float:
 
     async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
         return float((await http.request(method, "/")).json())
-
-
-async def _longest_hold(beat: float = 0.002) -> float:
-    """Tell for how long the loop let nobody else run, until it is cancelled."""
-    longest = 0.0
-    try:
-        while True:
-            begun = time.perf_counter()
-            await asyncio.sleep(beat)
-            longest = max(longest, time.perf_counter() - begun - beat)
-    except asyncio.CancelledError:
-        return longest
 
 
 def report() -> int:

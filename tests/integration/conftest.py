@@ -13,6 +13,7 @@ from support.shared import API_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from support.engine import Engine
     from support.shared import EngineWith
@@ -60,3 +61,25 @@ def models(shared_models: ModelServer) -> Iterator[ModelServer]:
     shared_models.forget()
     yield shared_models
     shared_models.forget()
+
+
+@pytest.fixture
+def seeing_engine(tmp_path: Path, model_server: ModelServer) -> Iterator[Engine]:
+    """An engine with two models, the second of which sees, and its price."""
+    models = tmp_path / "models.toml"
+    models.write_text(
+        f"""
+        [[server]]
+        url = "{model_server.url}"
+        [[server.model]]
+        name = "blind"
+        default = true
+        [[server.model]]
+        name = "seeing"
+        vision = true
+        input_price = 1.0
+        output_price = 2.0
+        """
+    )
+    with running_engine(tmp_path / "data", arguments=["--models", str(models)]) as started:
+        yield started

@@ -13,6 +13,8 @@ from support.waiting import wait_until
 
 #: What an answer takes, unless a test says otherwise.
 USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
+#: What a failure says, with its status in it.
+REFUSAL = "told to fail with {status}"
 
 
 class _Listener(ThreadingHTTPServer):
@@ -81,6 +83,7 @@ class ModelServer:
         self.answered: list[str] = []
         self.headers: list[dict[str, str]] = []
         self.failures: dict[str, list[int]] = {}  # by text, the statuses to answer with first
+        self.refusal = REFUSAL
         self.cuts: dict[str, int] = {}  # by text, how many calls to cut off first
         self.breaks: dict[str, str] = {}  # by text, how to break off after the first word: "cut" or an error
         self.hung_up: list[str] = []  # the texts whose answers nobody read to the end
@@ -119,6 +122,7 @@ class ModelServer:
         self.flowing.set()
         self.delay = 0.0
         self.streams = True
+        self.refusal = REFUSAL
         self.usage = {**USAGE}
         wait_until(lambda: self.in_flight == 0, "nothing is asked any more")
         for kept in (self.calls, self.answered, self.headers, self.hung_up):
@@ -154,7 +158,7 @@ class ModelServer:
         if is_cut:
             return None
         if status != 200:
-            return status, {"error": {"message": f"told to fail with {status}"}}
+            return status, {"error": {"message": self.refusal.format(status=status)}}
         return 200, {
             "model": self.model,
             "choices": [{"message": {"role": "assistant", "content": content}, "finish_reason": "stop"}],

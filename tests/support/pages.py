@@ -86,6 +86,11 @@ def scanned(pictures: Sequence[Image.Image], dpi: int = DPI) -> bytes:
     return file.getvalue()
 
 
+def scan(*pages: str) -> bytes:
+    """Print pages, and scan what was printed."""
+    return scanned(pictures(printed(pages)))
+
+
 def saved(picture: Image.Image, form: str = "PNG", **options: object) -> bytes:
     """A picture as a file."""
     file = io.BytesIO()

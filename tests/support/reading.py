@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from artificer_provider.client import pdf as local_pdf
 from artificer_provider.operators.image import ArtificerAnalyzeImageOperator, ArtificerExtractTextOperator
 from artificer_provider.operators.pdf import ArtificerCheckPdfOperator, ArtificerProcessPdfOperator
 from support import pdfs
@@ -16,6 +17,7 @@ from support.airflow import StoreDouble, TaskInstanceDouble, context
 from support.chain import FileStore
 
 if TYPE_CHECKING:
+    import pytest
     from airflow.providers.common.compat.sdk import Context
 
     from artificer_provider.operators._documents import DocumentOperator
@@ -92,6 +94,19 @@ def times_written(output: Path) -> Counter[str]:
 def text_pdf(text: str, pages: int = 1) -> bytes:
     """A PDF with enough text on each page."""
     return pdfs.text_pdf(*(f"{text} {number}\n{LONG}" for number in range(1, pages + 1)))
+
+
+def counted_reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the PDFs that are read here from now on, each time they are."""
+    names: list[str] = []
+    read_pdf = local_pdf.read_pdf
+
+    def counted(source: Any, **more: Any) -> Any:
+        names.append(source.name)
+        return read_pdf(source, **more)
+
+    monkeypatch.setattr(local_pdf, "read_pdf", counted)
+    return names
 
 
 def execute(folder: Path, kind: str, run_id: str, changes: dict[str, Any]) -> None:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from artificer_provider.client import Artificer
 
+#: What an engine says in the place of an answer, when none came.
+SORRY = "Sorry, I encountered an error. Please try again."
+PROGRESS = {"type": "executing", "stage": "execution", "message": "✨", "progress": 0.7}
 EVENT_STREAM = {"Content-Type": "text/event-stream"}
 
 

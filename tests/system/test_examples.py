@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from support.engine import Engine
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(1200)]
+log = logging.getLogger(__name__)
 
 EXAMPLES = Path(__file__).parents[2] / "dags_examples"
 DOCUMENTS = [json.loads(line) for line in (EXAMPLES / "data" / "documents.jsonl").read_text().splitlines()]
@@ -36,6 +38,11 @@ BUDGET = 2.0
 TOO_MANY = 3_000
 #: What the large file has by default.
 ROWS = 2_000
+#: By DAG and run. The README beside the examples says these, from a run of `--log-cli-level=INFO`.
+TOOK = (
+    "SELECT dag_id, run_id, (julianday(end_date) - julianday(start_date)) * 86400 FROM dag_run "
+    "WHERE end_date IS NOT NULL ORDER BY start_date"
+)
 #: What takes no argument, and whose end is waited for. The demo has a test of its own.
 PLAIN = (
     "artificer_by_hand",
@@ -134,6 +141,8 @@ def examples(engine: Engine, home: Path, tmp_path_factory: pytest.TempPathFactor
         for run_id in ("approved", "rejected", "unanswered"):  # last: their questions wait for a minute
             examples.begin("artificer_approval", run_id)
         yield examples
+        for told in query(airflow, TOOK):
+            log.info("%s, %s, took %.1f s", *told)
 
 
 def inbox(folder: Path) -> Path:
@@ -141,8 +150,7 @@ def inbox(folder: Path) -> Path:
     folder.mkdir()
     for number in range(9):
         (folder / f"{number}.pdf").write_bytes(pages.printed([pages.prose(80, number)]))
-    [scan] = pages.pictures(pages.printed([pages.prose(80, 9)]))
-    (folder / "scan.pdf").write_bytes(pages.scanned([scan]))
+    (folder / "scan.pdf").write_bytes(pages.scan(pages.prose(80, 9)))
     (folder / "torn.pdf").write_bytes(b"%PDF-1.7 and nothing more")
     return folder
 

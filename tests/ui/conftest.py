@@ -94,12 +94,14 @@ def airflow(
     shutil.copytree(REPOSITORY / "dags_examples" / "data", dags / "data")
     env = {
         "ARTIFICER_TEST_OUTPUT": str(tmp_path_factory.mktemp("rows")),
-        "ARTIFICER_DEMO_OUTPUT": str(tmp_path_factory.mktemp("demo")) + "/{{ run_id }}",
+        "ARTIFICER_DEMO_OUTPUT": "summaries/{{ run_id }}",
         "PYTHONPATH": plugin_path,
     }
     with AirflowOfUsers(home, dags, env) as airflow:
         airflow.migrate()
-        airflow.start()
+        # Its tasks write below it by a relative path, so that the docs picture no folder of this machine.
+        with contextlib.chdir(home):
+            airflow.start()
         airflow.wait_healthy()
         airflow.add_connection("slow_engine", slow_engine.connection)
         airflow.warm_up()
@@ -120,6 +122,7 @@ def demo_run(airflow: AirflowOfUsers, quick_engine: LocalEngine) -> str:
 def refused_run(airflow: AirflowOfUsers, slow_model: ModelServer) -> tuple[str, str]:
     """A run whose items the model server refuses, each of them."""
     slow_model.forget()
+    slow_model.refusal = "this letter is against the rules"
     slow_model.failures = {f"Refused letter {number}: where is my parcel?": [400] * 50 for number in range(8)}
     run_id, job_id = airflow.started("refused_letters", "answer")
     assert airflow.wait_over("refused_letters", run_id) == "failed"

@@ -22,14 +22,20 @@ def open_job(user: Visit, job_id: str) -> None:
     expect(user.ours.get_by_role("heading", level=2)).to_be_visible()
 
 
-def test_a_job_page_moves_by_itself_until_the_job_ends_and_leaves_the_focus_alone(
-    visit: Callable[..., Visit], airflow: AirflowOfUsers, slow_model: ModelServer
-) -> None:
+def open_held_job(user: Visit, airflow: AirflowOfUsers, slow_model: ModelServer) -> str:
+    """Start a job whose answers are held back, and look at it."""
     slow_model.forget()
     slow_model.open.clear()
     _, job_id = airflow.started("letters", "answer")
-    user = visit()
     open_job(user, job_id)
+    return job_id
+
+
+def test_a_job_page_moves_by_itself_until_the_job_ends_and_leaves_the_focus_alone(
+    visit: Callable[..., Visit], airflow: AirflowOfUsers, slow_model: ModelServer
+) -> None:
+    user, in_the_dark = visit(), visit(theme="dark")
+    job_id = open_held_job(user, airflow, slow_model)
     phases = user.ours.get_by_role("table", name="Phases")
     expect(user.ours.locator("header.job")).to_contain_text("Running")
     expect(phases.get_by_role("row", name="answer")).to_contain_text(" 0")
@@ -38,8 +44,13 @@ def test_a_job_page_moves_by_itself_until_the_job_ends_and_leaves_the_focus_alon
     slow_model.delay = 0.04
     slow_model.open.set()
     expect(user.ours.locator(".now, .headline")).to_contain_text("in answer")
+    slow_model.open.clear()  # and let both see it running
+    open_job(in_the_dark, job_id)
+    expect(in_the_dark.ours.locator("header.job")).to_contain_text("Running")
+    in_the_dark.picture("job-dark", height=1250)
     user.picture("job-running", height=1250)
     slow_model.delay = 0.0
+    slow_model.open.set()
     expect(user.ours.locator("header.job")).to_contain_text("Completed")
 
     assert user.focused() == "Completed"
@@ -51,11 +62,8 @@ def test_a_job_page_moves_by_itself_until_the_job_ends_and_leaves_the_focus_alon
 def test_a_job_is_paused_resumed_and_cancelled_by_keyboard_after_a_question(
     visit: Callable[..., Visit], airflow: AirflowOfUsers, slow_model: ModelServer
 ) -> None:
-    slow_model.forget()
-    slow_model.open.clear()
-    _, job_id = airflow.started("letters", "answer")
     user = visit()
-    open_job(user, job_id)
+    open_held_job(user, airflow, slow_model)
     state, keyboard = user.ours.locator("header.job .status"), user.page.keyboard
 
     def answer(action: str, *keys: str) -> None:
@@ -94,7 +102,7 @@ def test_a_failed_job_says_why(
     open_job(user, job_id)
     failures = user.ours.get_by_role("table", name="First failures")
     expect(failures.get_by_role("row")).to_have_count(1 + 5)
-    expect(failures).to_contain_text("told to fail with 400")
+    expect(failures).to_contain_text('400: {"error": {"message": "this letter is against the rules"}}')
     user.picture("job-failed", height=1500)
     user.ours.get_by_role("button", name="Show all 8").click()
     expect(failures.get_by_role("row")).to_have_count(1 + 8)

@@ -34,8 +34,6 @@ def test_axe_finds_no_serious_fault(
     user.job("Letters nobody may answer").get_by_role("link").first.click()
     expect(user.ours.get_by_role("table", name="Rows")).to_contain_text("Failed")
     assert user.faults() == []
-    if (width, theme) == (1280, "dark"):
-        user.picture("job-dark", height=1250)
 
 
 def test_the_list_is_walked_by_keyboard_and_back_leads_back(

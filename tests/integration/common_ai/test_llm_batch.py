@@ -265,10 +265,7 @@ def test_another_airflow_on_the_same_engine_has_jobs_of_its_own(
 
 
 def test_a_job_that_somebody_cancelled_lands_what_is_done_and_fails_the_task(
-    client: Artificer,
-    models: ModelServer,
-    task: Task,
-    monkeypatch: pytest.MonkeyPatch,
+    client: Artificer, models: ModelServer, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     models.open.clear()
     looked = ArtificerBatchAdapter.get_batch

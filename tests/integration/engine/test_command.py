@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support.command import Command
 from support.engine import clean_environment
+from support.imports import printed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,8 +40,7 @@ def test_the_version_and_help_need_nothing_heavy(run: Command) -> None:
     assert "engine" in run("--help").out
     heavy = "fastapi uvicorn pydantic httpx onnxruntime numpy airflow sqlite3"
     probe = f"import sys, artificer_provider.cli; print([m for m in {heavy.split()} if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
+    assert printed(probe) == "[]\n"
 
 
 def test_a_missing_extra_is_named() -> None:

@@ -72,7 +72,7 @@ def test_a_moment_is_one_on_either_dialect(engine: Engine) -> None:
 
 
 def test_a_scanned_pdf_is_recognised(reader: Reader) -> None:
-    pdf = pages.scanned(pages.pictures(pages.printed([TEXT, SHORT])))
+    pdf = pages.scan(TEXT, SHORT)
     found = reader.process(pdf)
     assert found["text"].split() == f"{TEXT} {SHORT}".split()
     metadata = found["metadata"]

@@ -13,7 +13,6 @@ from support.documents import DIALECTS, REST, Reader, encoded
 from support.engine import ENGINE, clean_environment, running_engine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from support.engine import Engine
@@ -25,28 +24,6 @@ IMAGE = pages.saved(Image.new("RGB", (40, 30), "red"))
 @pytest.fixture(params=DIALECTS)
 def dialect(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-@pytest.fixture
-def seeing_engine(tmp_path: Path, model_server: ModelServer) -> Iterator[Engine]:
-    """An engine with two models, the second of which sees, and its price."""
-    models = tmp_path / "models.toml"
-    models.write_text(
-        f"""
-        [[server]]
-        url = "{model_server.url}"
-        [[server.model]]
-        name = "blind"
-        default = true
-        [[server.model]]
-        name = "seeing"
-        vision = true
-        input_price = 1.0
-        output_price = 2.0
-        """
-    )
-    with running_engine(tmp_path / "data", arguments=["--models", str(models)]) as started:
-        yield started
 
 
 def test_a_model_that_sees_is_asked_and_quoted(

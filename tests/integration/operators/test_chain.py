@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
@@ -12,6 +11,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 from support import chain
 from support.airflow import Died, StoreDouble, TaskInstanceDouble, context
+from support.connection import connect
 from support.engine import running_engine
 from support.shared import API_KEY, CALL_COST, DEPLOYED, HONEST
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow.providers.common.compat.sdk import Context
-    from support.engine import Engine
     from support.model_server import ModelServer
     from support.shared import EngineWith
 
@@ -56,23 +55,11 @@ class Run:
         return chain.manifest(self.folder)
 
 
-def connect(monkeypatch: pytest.MonkeyPatch, engine: Engine, dialect: str) -> None:
-    fields = {
-        "conn_type": "artificer",
-        "host": engine.url,
-        "password": API_KEY,
-        "extra": {"dialect": dialect},
-    }
-    monkeypatch.setenv("AIRFLOW_CONN_ARTIFICER_DEFAULT", json.dumps(fields))
-    # The rate budget of 80 calls a minute is for deployed engines; these do not count.
-    monkeypatch.setattr("artificer_provider.client._pace.SHARE", 100.0)
-
-
 @pytest.fixture
 def run(
     engine_with: EngineWith, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Run:
-    connect(monkeypatch, engine_with(HONEST), "rest")
+    connect(monkeypatch, engine_with(HONEST).url, key=API_KEY)
     return Run(tmp_path, request.node.name[:80])
 
 
@@ -81,7 +68,7 @@ def on_both(
     request: pytest.FixtureRequest, engine_with: EngineWith, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> Run:
     quirks = DEPLOYED if request.param == "trpc" else HONEST
-    connect(monkeypatch, engine_with(quirks), request.param)
+    connect(monkeypatch, engine_with(quirks).url, request.param, API_KEY)
     return run
 
 
@@ -321,7 +308,7 @@ def test_an_engine_that_goes_away_ends_this_try_only_and_a_retry_goes_on(
                 engine.process.wait()
             return reply_to(call, headers)
 
-        connect(monkeypatch, engine, "rest")
+        connect(monkeypatch, engine.url, key=API_KEY)
         monkeypatch.setattr(model_server, "reply_to", die_at_the_sixth)
         with pytest.raises(
             AirflowException, match=r"cannot be reached.*rows of this run are written"
@@ -335,7 +322,7 @@ def test_an_engine_that_goes_away_ends_this_try_only_and_a_retry_goes_on(
     assert all("may have been billed" in row["errors"][0]["error"] for row in made[2:])
     monkeypatch.setattr(model_server, "reply_to", reply_to)
     with running_engine(tmp_path / "engine", settings) as engine:
-        connect(monkeypatch, engine, "rest")
+        connect(monkeypatch, engine.url, key=API_KEY)
         run.execute(retry_failed=1)
     assert run.statuses == ["succeeded"] * 7
     assert Counter(model_server.texts()) == ONCE + Counter([">text 2"])
@@ -344,7 +331,7 @@ def test_an_engine_that_goes_away_ends_this_try_only_and_a_retry_goes_on(
 def test_what_trpc_has_no_field_for_is_refused_by_name_before_anything_is_paid(
     engine_with: EngineWith, run: Run, models: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connect(monkeypatch, engine_with(DEPLOYED), "trpc")
+    connect(monkeypatch, engine_with(DEPLOYED).url, "trpc", API_KEY)
     phases = [{"name": "a"}, {"name": "b", "validation": {"enabled": True}}, {"name": "c", "task_type": "qa"}]
     with pytest.raises(
         AirflowFailException, match=r"no field for phases\[1\]\.validation, phases\[2\]\.taskType"

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from PIL import Image
 from support import pages
-from support.engine import running_engine
+from support.connection import connect
 from support.reading import Reading, landed
 from support.run_batch import operator as batch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from support.engine import Engine
@@ -25,35 +23,9 @@ RED = Image.new("RGB", (40, 30), "red")
 COST = (7 * 1.0 + 3 * 2.0) / 1e6
 
 
-def connect(monkeypatch: pytest.MonkeyPatch, url: str, dialect: str) -> None:
-    fields = {"conn_type": "artificer", "host": url, "extra": {"dialect": dialect}}
-    monkeypatch.setenv("AIRFLOW_CONN_ARTIFICER_DEFAULT", json.dumps(fields))
-    monkeypatch.setattr("artificer_provider.client._pace.SHARE", 100.0)
-
-
 @pytest.fixture(params=DIALECTS)
 def dialect(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-@pytest.fixture
-def seeing(tmp_path: Path, model_server: ModelServer) -> Iterator[Engine]:
-    """An engine with a model that sees, and its price."""
-    models = tmp_path / "models.toml"
-    models.write_text(
-        f"""
-        [[server]]
-        url = "{model_server.url}"
-        [[server.model]]
-        name = "seeing"
-        vision = true
-        default = true
-        input_price = 1.0
-        output_price = 2.0
-        """
-    )
-    with running_engine(tmp_path / "engine", arguments=["--models", str(models)]) as started:
-        yield started
 
 
 def page(text: str) -> bytes:
@@ -80,12 +52,12 @@ def test_the_text_of_images_is_landed(
 
 def test_what_is_no_image_is_refused_by_name_before_it_is_sent(
     tmp_path: Path,
-    seeing: Engine,
+    seeing_engine: Engine,
     model_server: ModelServer,
     monkeypatch: pytest.MonkeyPatch,
     dialect: str,
 ) -> None:
-    connect(monkeypatch, seeing.url, dialect)
+    connect(monkeypatch, seeing_engine.url, dialect)
     run = Reading(tmp_path, f"kinds {dialect}", "analyze")
     run.put(a_png=pages.saved(RED), b_svg=b"<svg/>", c_tiff=pages.saved(RED, "TIFF"))
     with pytest.raises(AirflowFailException, match=r"b\.svg: this is no image that an engine takes"):
@@ -106,12 +78,12 @@ def test_what_is_no_image_is_refused_by_name_before_it_is_sent(
 
 def test_a_model_is_asked_about_each_image_once_and_what_it_says_can_be_a_batch(
     tmp_path: Path,
-    seeing: Engine,
+    seeing_engine: Engine,
     model_server: ModelServer,
     monkeypatch: pytest.MonkeyPatch,
     dialect: str,
 ) -> None:
-    connect(monkeypatch, seeing.url, dialect)
+    connect(monkeypatch, seeing_engine.url, dialect)
     run = Reading(tmp_path, "seen", "analyze")
     run.put(a_png=pages.saved(RED), b_png=pages.saved(RED))
     model_server.replies["What colour?"] = ["It is red.", "It is red, too."]
@@ -132,9 +104,9 @@ def test_a_model_is_asked_about_each_image_once_and_what_it_says_can_be_a_batch(
 
 
 def test_an_image_at_which_the_model_fails_is_asked_about_again_when_the_task_says_so(
-    tmp_path: Path, seeing: Engine, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, seeing_engine: Engine, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connect(monkeypatch, seeing.url, "rest")
+    connect(monkeypatch, seeing_engine.url, "rest")
     run = Reading(tmp_path, "fails", "analyze")
     run.put(a_png=pages.saved(RED))
     model_server.failures["What?"] = [400, 400]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from support.airflow import StoreDouble, context
+from support.connection import connect
 from support.shared import API_KEY, DEPLOYED, HONEST
 from support.waiting import wait_until
 
@@ -44,13 +45,7 @@ def client(
     monkeypatch.setattr(_jobs, "START_TIMEOUT", 0.3)
     dialect, quirks = request.param
     engine = engine_with(quirks)
-    fields = {
-        "conn_type": "artificer",
-        "host": engine.url,
-        "password": API_KEY,
-        "extra": {"dialect": dialect},
-    }
-    monkeypatch.setenv("AIRFLOW_CONN_ARTIFICER_DEFAULT", json.dumps(fields))
+    connect(monkeypatch, engine.url, dialect, API_KEY)
     with Artificer(API_KEY, engine.url, dialect=dialect) as client:
         yield client
 

@@ -8,19 +8,18 @@ import tempfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]  # it ships no types
 from pyarrow import parquet
 from support import pages, pdfs
-from support.airflow import Died
-from support.reading import LONG, Reading, landed, text_pdf, times_written
+from support.connection import NOWHERE, connect
+from support.reading import LONG, Reading, counted_reads, landed, text_pdf
 from support.run_batch import operator as batch
 from support.scripted_server import Reply
 from support.shared import API_KEY, HONEST
 
-from artificer_provider.client import pdf as local_pdf
 from artificer_provider.client.limits import MAX_PDF_BYTES
 
 if TYPE_CHECKING:
@@ -30,16 +29,6 @@ if TYPE_CHECKING:
     from support.model_server import ModelServer
     from support.scripted_server import ScriptedServer
     from support.shared import EngineWith
-
-#: A loopback port on which nobody listens.
-NOWHERE = "http://127.0.0.1:9"
-
-
-def connect(monkeypatch: pytest.MonkeyPatch, url: str, dialect: str = "rest", key: str = "") -> None:
-    fields = {"conn_type": "artificer", "host": url, "password": key, "extra": {"dialect": dialect}}
-    monkeypatch.setenv("AIRFLOW_CONN_ARTIFICER_DEFAULT", json.dumps(fields))
-    # The rate budget of 80 calls a minute is for deployed engines; these do not count.
-    monkeypatch.setattr("artificer_provider.client._pace.SHARE", 100.0)
 
 
 @pytest.fixture
@@ -59,16 +48,7 @@ def on_both(
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the PDFs that were read here, each time they were."""
-    names: list[str] = []
-    read_pdf = local_pdf.read_pdf
-
-    def counted(source: Any, **more: Any) -> Any:
-        names.append(source.name)
-        return read_pdf(source, **more)
-
-    monkeypatch.setattr(local_pdf, "read_pdf", counted)
-    return names
+    return counted_reads(monkeypatch)
 
 
 @pytest.fixture
@@ -78,10 +58,6 @@ def shared(
     """The model server of an engine with batches, which the run is given."""
     connect(monkeypatch, engine_with(HONEST).url, key=API_KEY)
     return models
-
-
-def scan(text: str) -> bytes:
-    return pages.scanned(pages.pictures(pages.printed([text])))
 
 
 def test_text_that_is_there_is_read_without_an_engine_and_for_nothing(run: Reading) -> None:
@@ -117,7 +93,7 @@ def test_text_that_is_there_is_read_without_an_engine_and_for_nothing(run: Readi
 
 
 def test_a_scan_is_recognised_by_the_engine_and_the_others_are_not_sent(on_both: Reading) -> None:
-    on_both.put(scan_pdf=scan("Foxes jump over lazy dogs."), text_pdf=text_pdf("alpha"))
+    on_both.put(scan_pdf=pages.scan("Foxes jump over lazy dogs."), text_pdf=text_pdf("alpha"))
     told = on_both.execute()
     found = on_both.by_name["scan.pdf"]
     assert "Foxes jump over lazy dogs" in found["text"]
@@ -219,84 +195,11 @@ def test_a_storage_that_airflow_does_not_know_is_named(run: Reading) -> None:
         run.execute(files="nowhere://inbox/a.pdf")
 
 
-def test_a_try_that_dies_is_followed_by_one_that_reads_only_the_rest(
-    run: Reading, reads: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run.put(**{f"n{number}_pdf": text_pdf(f"n{number}") for number in range(7)})
-    counted = local_pdf.read_pdf
-
-    def dies_at_the_fourth(source: Any, **more: Any) -> Any:
-        if len(reads) == 3:
-            raise Died
-        return counted(source, **more)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(local_pdf, "read_pdf", dies_at_the_fourth)
-        with pytest.raises(Died):
-            run.execute(concurrency=1)
-    assert len(times_written(run.output)) == 3
-    run.execute()
-    assert sorted(reads) == [f"n{number}.pdf" for number in range(7)]
-    assert set(times_written(run.output).values()) == {1}
-    assert [row["text"].split()[0] for row in run.rows] == [f"n{number}" for number in range(7)]
-
-
-def test_files_that_come_and_go_between_tries_leave_the_rows_of_the_others(
-    run: Reading, reads: list[str]
-) -> None:
-    run.put(b_pdf=text_pdf("beta"), c_pdf=text_pdf("gamma"), bad_pdf=b"a note", note_pdf=b"only a note")
-    with pytest.raises(AirflowFailException):
-        run.execute()
-    run.put(a_pdf=text_pdf("alpha"), note_pdf=text_pdf("a PDF by now"))
-    (run.inbox / "c.pdf").unlink()
-    run.execute(concurrency=1, max_failed=1)  # cleared
-    assert reads[4:] == ["a.pdf", "note.pdf", "bad.pdf"]
-    good = dict.fromkeys(("a.pdf", "b.pdf", "note.pdf"), "succeeded")
-    assert run.statuses == {**good, "bad.pdf": "failed"}
-    assert run.manifest["items"] == 4
-
-
-def test_a_cleared_failure_does_over_what_failed_and_a_cleared_success_nothing(
-    run: Reading, engine: Engine, reads: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run.put(a_pdf=text_pdf("alpha"), b_pdf=b"only a note")
-    with pytest.raises(AirflowFailException):
-        run.execute()
-    with pytest.raises(AirflowFailException):
-        run.execute()
-    assert sorted(reads) == ["a.pdf", "b.pdf", "b.pdf"]
-    run.execute(max_failed=1)
-    before = (run.output / "rows-0001-of-0001.jsonl").read_bytes()
-    run.execute(max_failed=1)
-    assert sorted(reads) == ["a.pdf", "b.pdf", "b.pdf", "b.pdf"]
-    assert (run.output / "rows-0001-of-0001.jsonl").read_bytes() == before
-
-
-def test_other_work_is_not_taken_for_what_was_asked_before(run: Reading, reads: list[str]) -> None:
-    run.put(a_pdf=text_pdf("alpha"))
-    run.execute()
-    run.execute(max_pages=3)
-    assert reads == ["a.pdf", "a.pdf"]
-
-
-def test_an_engine_that_is_not_there_ends_the_try_and_keeps_what_was_read(
-    run: Reading, engine: Engine, reads: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run.put(a_pdf=text_pdf("alpha"), b_pdf=scan("Lazy dogs."))
-    with pytest.raises(AirflowException, match=r"1 rows of this run are written down") as caught:
-        run.execute(concurrency=1)
-    assert not isinstance(caught.value, AirflowFailException)
-    connect(monkeypatch, engine.url)
-    run.execute()
-    assert reads.count("a.pdf") == 1
-    assert run.statuses == {"a.pdf": "succeeded", "b.pdf": "succeeded"}
-
-
 def test_a_wrong_key_ends_the_run_by_name(
     run: Reading, engine_with: EngineWith, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect(monkeypatch, engine_with(HONEST).url, key="sk_wrong")
-    run.put(a_pdf=scan("Lazy dogs."))
+    run.put(a_pdf=pages.scan("Lazy dogs."))
     with pytest.raises(AirflowFailException, match="Its place is the connection's password"):
         run.execute()
 
@@ -305,37 +208,9 @@ def test_what_the_wire_has_no_field_for_is_refused_by_name(
     run: Reading, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect(monkeypatch, engine.url, "trpc")
-    run.put(a_pdf=scan("Lazy dogs."))
+    run.put(a_pdf=pages.scan("Lazy dogs."))
     with pytest.raises(AirflowFailException, match=r"options\.dpi"):
         run.execute(dpi=150)
-
-
-def test_a_task_that_is_ended_begins_no_further_document(
-    run: Reading, reads: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run.put(**{f"n{number}_pdf": text_pdf(f"n{number}") for number in range(5)})
-    task = run.task(concurrency=1)
-    counted = local_pdf.read_pdf
-
-    def ended_at_the_second(source: Any, **more: Any) -> Any:
-        if len(reads) == 1:
-            task.on_kill()
-        return counted(source, **more)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(local_pdf, "read_pdf", ended_at_the_second)
-        with pytest.raises(AirflowException, match=r"The task was ended.*2 rows of this run"):
-            task.execute(run.context)
-    run.execute()
-    assert sorted(reads) == [f"n{number}.pdf" for number in range(5)]
-
-
-def test_a_superseded_try_reads_nothing_more(run: Reading, reads: list[str]) -> None:
-    run.put(a_pdf=text_pdf("alpha"))
-    run.store.superseded = True
-    with pytest.raises(RuntimeError, match="Task instance not found"):
-        run.execute()
-    assert reads == []
 
 
 def test_a_parquet_file_has_numbers_where_numbers_are(run: Reading) -> None:
@@ -391,28 +266,11 @@ def test_an_engine_that_recognises_no_page_makes_no_success_of_a_scan(
     said = {"text": " ", "metadata": {"pages": 1, "method": "direct", "ocrUsed": False}}
     server.otherwise = lambda _: Reply(body={"result": {"data": {"json": said}}})
     connect(monkeypatch, server.url, "trpc")
-    run.put(a_pdf=text_pdf("alpha"), b_pdf=scan("Lazy dogs."))
+    run.put(a_pdf=text_pdf("alpha"), b_pdf=pages.scan("Lazy dogs."))
     run.execute(max_failed=1)
     assert run.statuses == {"a.pdf": "succeeded", "b.pdf": "failed"}
     assert "nobody recognised any" in run.by_name["b.pdf"]["error"]
     assert server.paths == ["/images.processPdf"]
-
-
-def test_a_budget_counts_what_a_try_before_paid(
-    run: Reading, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    said = {"pages": 1, "method": "ocr", "ocrUsed": True, "ocrCost": 0.02}
-    paid = Reply(body={"text": LONG, "metadata": said})
-    server.will_answer(paid, paid, Reply(401, {"error": {"code": "unauthorized", "message": "no"}}))
-    server.otherwise = lambda _: paid
-    connect(monkeypatch, server.url)
-    run.put(**{f"n{number}_pdf": pdfs.image_pdf((pdfs.jpeg_image(),)) for number in range(4)})
-    with pytest.raises(AirflowFailException, match="2 rows of this run are written down"):
-        run.execute(max_cost=0.05, concurrency=1)
-    with pytest.raises(AirflowFailException, match="cost more than max_cost"):
-        run.execute(max_cost=0.05, concurrency=1)
-    assert list(run.statuses.values()) == ["succeeded"] * 3 + ["unprocessed"]
-    assert run.manifest["cost"] == pytest.approx(0.06)
 
 
 def test_a_budget_stops_a_run_and_an_engine_that_tells_no_cost_fails_it(

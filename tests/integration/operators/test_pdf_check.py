@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from support import pdfs
+from support.connection import NOWHERE, connect
 from support.reading import Reading, text_pdf
 from support.scripted_server import Reply
 
@@ -17,12 +18,6 @@ if TYPE_CHECKING:
     from support.scripted_server import ScriptedServer
 
 SCAN = pdfs.image_pdf((pdfs.jpeg_image(),), (pdfs.jpeg_image(),))
-
-
-def connect(monkeypatch: pytest.MonkeyPatch, url: str, dialect: str = "rest") -> None:
-    fields = {"conn_type": "artificer", "host": url, "extra": {"dialect": dialect}}
-    monkeypatch.setenv("AIRFLOW_CONN_ARTIFICER_DEFAULT", json.dumps(fields))
-    monkeypatch.setattr("artificer_provider.client._pace.SHARE", 100.0)
 
 
 @pytest.fixture
@@ -88,7 +83,7 @@ def test_without_an_output_nothing_is_kept_and_each_try_checks_anew(
 def test_xcom_stays_small_whatever_there_is(
     run: Reading, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    connect(monkeypatch, "http://127.0.0.1:9")
+    connect(monkeypatch, NOWHERE)
     deep = run.inbox / ("d" * 200) / ("e" * 200) / ("f" * 200)
     deep.mkdir(parents=True)
     for number in range(40):

@@ -31,8 +31,7 @@ def test_the_example_summarises_every_pdf_and_no_text_passes_through_airflow(
     texts = {f"{number}.pdf": pages.prose(120, number) for number in range(3)}
     for name, text in texts.items():
         (tmp_path / "inbox" / name).write_bytes(pages.printed([text]))
-    [scan] = pages.pictures(pages.printed([pages.prose(120, 3)]))
-    (tmp_path / "inbox" / "3.pdf").write_bytes(pages.scanned([scan]))
+    (tmp_path / "inbox" / "3.pdf").write_bytes(pages.scan(pages.prose(120, 3)))
 
     dag = runpy.run_path(str(EXAMPLE))["artificer_pdf_inbox"]()
     read, summarize = (dag.get_task(name) for name in ("read", "summarize"))

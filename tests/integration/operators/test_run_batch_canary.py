@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 from support.airflow import Died, StoreDouble, TaskInstanceDouble, context
+from support.connection import connect
 from support.run_batch import TEXTS, operator, rows
 from support.shared import API_KEY, CALL_COST, DEPLOYED, HONEST
 from support.trpc import Trpc
@@ -82,20 +82,10 @@ def run_on(
 
     def make(quirks: str) -> Run:
         engine = engine_with(quirks)
-        connect(engine, monkeypatch)
+        connect(monkeypatch, engine.url, "trpc", API_KEY)
         return Run(engine, tmp_path, request.node.name[:80])
 
     return make
-
-
-def connect(engine: Engine, monkeypatch: pytest.MonkeyPatch, dialect: str = "trpc") -> None:
-    fields = {
-        "conn_type": "artificer",
-        "host": engine.url,
-        "password": API_KEY,
-        "extra": {"dialect": dialect},
-    }
-    monkeypatch.setenv("AIRFLOW_CONN_ARTIFICER_DEFAULT", json.dumps(fields))
 
 
 @pytest.fixture
@@ -220,7 +210,7 @@ def test_an_engine_that_speaks_rest_is_not_asked(
     run_on: Callable[[str], Run], models: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = run_on(HONEST)
-    connect(run.engine, monkeypatch, "rest")
+    connect(monkeypatch, run.engine.url, key=API_KEY)
     run.execute()
     assert Counter(models.texts()) == Counter(TEXTS)
 

@@ -66,6 +66,16 @@ async def begun(store: AssetStore) -> None:
     await until(lambda: store.values, "a first watermark")
 
 
+async def first_kept(triggerer: Triggerer, engine: Engine, mine: str, store: AssetStore) -> None:
+    """Watch until one end was told, and is in the database."""
+    triggerer.watch(trigger(f"{mine}*"), store)
+    await begun(store)
+    first = ended(engine, f"{mine} 1")
+    await until(lambda: triggerer.fired, "the first event")
+    triggerer.persist()
+    await until(lambda: first in marks(store), "the first is written down")
+
+
 @pytest.mark.usefixtures("door")
 async def test_each_end_is_told_once_to_those_who_want_it(engine: Engine, mine: str) -> None:
     ended(engine, f"{mine} before")
@@ -104,12 +114,7 @@ async def test_a_first_start_is_one_call(engine: Engine, door: Door, mine: str, 
 async def test_the_watermark_moves_only_over_what_airflow_has_kept(engine: Engine, mine: str) -> None:
     store = AssetStore()
     async with Triggerer() as triggerer:
-        triggerer.watch(trigger(f"{mine}*"), store)
-        await begun(store)
-        first = ended(engine, f"{mine} 1")
-        await until(lambda: triggerer.fired, "the first event")
-        triggerer.persist()
-        await until(lambda: first in marks(store), "the first is written down")
+        await first_kept(triggerer, engine, mine, store)
         second = ended(engine, f"{mine} 2")
         await until(lambda: len(triggerer.fired) == 2, "the second event")
     assert second not in marks(store)  # the triggerer died before it was in the database
@@ -154,12 +159,7 @@ async def test_an_engine_that_forgot_the_cursor_is_asked_for_what_is_beyond_the_
 ) -> None:
     store = AssetStore()
     async with Triggerer() as triggerer:
-        triggerer.watch(trigger(f"{mine}*"), store)
-        await begun(store)
-        first = ended(engine, f"{mine} 1")
-        await until(lambda: triggerer.fired, "the first event")
-        triggerer.persist()
-        await until(lambda: first in marks(store), "the first is written down")
+        await first_kept(triggerer, engine, mine, store)
     [(key, written)] = store.values.items()
     store.values[key] = {**written, "cursor": "forgotten"}
     second = ended(engine, f"{mine} 2")

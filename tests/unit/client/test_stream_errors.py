@@ -15,6 +15,8 @@ from support.sse import (
     CONNECTED,
     EVENT_STREAM,
     KEEP_ALIVE,
+    PROGRESS,
+    SORRY,
     chunk,
     contents,
     cut,
@@ -50,8 +52,6 @@ if TYPE_CHECKING:
     from artificer_provider.client import Artificer
 
 MEBI = 1024 * 1024
-SORRY = "Sorry, I encountered an error. Please try again."
-PROGRESS = {"type": "executing", "stage": "execution", "message": "✨", "progress": 0.7}
 
 
 def failed(client: Artificer, kind: type[StreamError] = StreamError, match: str = "c1") -> StreamError:

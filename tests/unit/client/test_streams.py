@@ -13,6 +13,7 @@ from support.sse import (
     CONNECTED,
     EVENT_STREAM,
     KEEP_ALIVE,
+    PROGRESS,
     chunk,
     contents,
     event,
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
     from artificer_provider.client import Artificer
 
 MEBI = 1024 * 1024
-SORRY = "Sorry, I encountered an error. Please try again."
-PROGRESS = {"type": "executing", "stage": "execution", "message": "✨", "progress": 0.7}
 
 
 def test_an_answer_is_told_chunk_by_chunk(

@@ -18,7 +18,6 @@ from artificer_provider.engine.store import Store
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
     from pathlib import Path
 
     from artificer_provider.client.models.batch import JobChanges
@@ -29,13 +28,6 @@ ASKED = CreateBatchJob(
     phases=[PhaseConfig(name="one")],
     options=BatchOptions(auto_start=False),
 )
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(tmp_path / "engine.sqlite3")
-    yield opened
-    opened.close()
 
 
 async def create(store: Store) -> str:

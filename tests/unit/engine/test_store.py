@@ -18,7 +18,6 @@ from artificer_provider.engine.steps import Action
 from artificer_provider.engine.store import Store, UnreadableStoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 ASKED = CreateBatchJob(
@@ -27,13 +26,6 @@ ASKED = CreateBatchJob(
     phases=[PhaseConfig(name="one"), PhaseConfig(name="two")],
     options=BatchOptions(auto_start=True),
 )
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(tmp_path / "engine.sqlite3")
-    yield opened
-    opened.close()
 
 
 async def create(store: Store) -> str:

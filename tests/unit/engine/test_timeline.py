@@ -17,15 +17,13 @@ from artificer_provider.engine import calls, clock, reads, writes
 from artificer_provider.engine.attempts import Asked, Call, Ending, Rules
 from artificer_provider.engine.callers import LOCAL_OWNER
 from artificer_provider.engine.errors import EngineError
-from artificer_provider.engine.store import Store
 from artificer_provider.engine.timeline import timeline
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
-    from pathlib import Path
 
     from artificer_provider.client.models.batch import BatchJob, TimelinePoint
+    from artificer_provider.engine.store import Store
 
 RULES = Rules(max_retries=1)
 
@@ -90,13 +88,6 @@ class Course:
     async def points(self, most: int) -> list[TimelinePoint]:
         told = partial(timeline, job_id=self.job_id, points=most, owner=LOCAL_OWNER)
         return (await self.store.read(told)).points
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(tmp_path / "engine.sqlite3")
-    yield opened
-    opened.close()
 
 
 async def created(store: Store, items: int, phases: int, *, starts: bool = True) -> str:
