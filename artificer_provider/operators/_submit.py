@@ -14,6 +14,7 @@ from artificer_provider.client.errors import (
     ConflictError,
     NotCarriedError,
     NotFoundError,
+    RateLimitError,
     ReplyError,
 )
 from artificer_provider.client.states import JobStatus
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from artificer_provider.operators._ledger import Ledger
 
 _LOOK_AGAIN = 5.0
+#: How often a try waits for an engine that turned its start away, and how long at most each time (seconds).
+_TURNS, _LONGEST_WAIT = 5, 120.0
 #: Jobs that are gone through for one that an earlier try made and did not write down.
 _LOOKED_THROUGH = 1_000
 
@@ -62,6 +65,7 @@ class Submission:
         self._work = work
         self._name = name
         self._log = log
+        self._turns = _TURNS
 
     @property
     def _record(self) -> ShardRecord:
@@ -184,8 +188,25 @@ class Submission:
             job = self._client.batch.start(self._record.job_id or "")
         except NotFoundError:  # another try fenced it, so it never ran
             return Step.RENEW
+        except RateLimitError as refusal:
+            return self._turned_away(refusal)
         self._log.info("Started job %s.", job.id)
         return Step.WATCH
+
+    def _turned_away(self, refusal: RateLimitError) -> Step:
+        """Wait until the engine takes calls again; a job that is PENDING still has got no start."""
+        pause = _LOOK_AGAIN if refusal.retry_after is None else refusal.retry_after
+        waits = self._turns > 0 and pause <= _LONGEST_WAIT
+        if waits:
+            self._turns -= 1
+            self._log.info("%s Its start is tried again in %.0f s.", refusal.message, pause)
+            time.sleep(pause)
+        status = self._status()
+        if status is JobStatus.PENDING:
+            self._write(replace(self._record, start_sent_at=None))
+        if not waits:
+            raise refusal
+        return self._next(status)
 
     def _fence(self) -> Step:
         # Refused to a try that was superseded: the job is its successor's.

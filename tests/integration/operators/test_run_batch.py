@@ -15,6 +15,7 @@ from support.engine import Engine, running_engine
 from support.run_batch import ALL_ONCE, operator, reply_to_start_lost, rows
 
 from artificer_provider.client import Artificer
+from artificer_provider.client.errors import RateLimitError
 from artificer_provider.operators._landing import Landing
 from artificer_provider.triggers.batch import ArtificerBatchTrigger
 
@@ -325,6 +326,49 @@ def test_a_start_whose_reply_was_lost_says_that_it_was_sent_and_the_next_try_goe
     operator(tmp_path).execute(context(store))
     assert Counter(model_server.texts()) == ALL_ONCE
     assert len(job_names(llm_engine)) == 1
+
+
+@pytest.mark.parametrize("sent_on", ["once", "twice"])
+def test_a_start_that_was_turned_away_is_sent_again_in_the_same_try_unless_the_job_runs(
+    tmp_path: Path,
+    store: StoreDouble,
+    model_server: ModelServer,
+    monkeypatch: pytest.MonkeyPatch,
+    sent_on: str,
+) -> None:
+    send, starts = Artificer.send, list[object]()
+
+    def turn_away_once(self: Artificer, request: Request[Any]) -> object:
+        if not request.rest.path.endswith("/start"):
+            return send(self, request)
+        starts.append(send(self, request) if starts or sent_on == "once" else None)
+        if len(starts) == 1:
+            raise RateLimitError("come again in 1 s", status_code=429, retry_after=0.1)
+        return starts[-1]
+
+    monkeypatch.setattr(Artificer, "send", turn_away_once)
+    operator(tmp_path).execute(context(store))
+    assert len(starts) == {"once": 1, "twice": 2}[sent_on]
+    assert Counter(model_server.texts()) == ALL_ONCE
+
+
+def test_an_engine_that_turns_every_start_away_fails_the_try_and_the_next_one_bills_once(
+    tmp_path: Path, store: StoreDouble, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = Artificer.send
+
+    def turn_away(self: Artificer, request: Request[Any]) -> object:
+        if request.rest.path.endswith("/start"):
+            raise RateLimitError("come again in 1 s", status_code=429, retry_after=0.01)
+        return send(self, request)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Artificer, "send", turn_away)
+        with pytest.raises(AirflowException, match=r"come again in 1 s.*was not started.*a retry goes on"):
+            operator(tmp_path).execute(context(store))
+    assert not model_server.texts()
+    operator(tmp_path).execute(context(store))
+    assert Counter(model_server.texts()) == ALL_ONCE
 
 
 def test_a_storage_that_fails_in_passing_fails_this_try_only_and_nothing_is_paid_again(
