@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 MATRIX = ROOT / "build" / "matrix"
 PROJECT = "airflow-provider-artificer"
-EXTRAS = "pdf,parquet,cli,engine,engine-models,engine-ocr"
+EXTRAS = "openlineage,pdf,parquet,cli,engine,engine-models,engine-ocr"
 #: A run that hangs ends with its cell's failure; the slowest seen took a quarter of that (seconds).
 RUN_SECONDS = 7200
 
@@ -63,25 +63,33 @@ DEFAULT = ("3.3/3.11", "3.3/3.12", "3.3/3.13", "3.2/3.12", "3.1/3.12")
 OLDER = ("3.1/3.12", "3.2/3.12")
 
 SIDE_BY_SIDE = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
+MEETS_AIRFLOW = (
+    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "unit").glob("test_*.py")),
+    *(f"tests/unit/{room}" for room in ("hooks", "notifications", "operators", "sensors", "triggers", "ui")),
+    *(
+        f"tests/integration/{room}"
+        for room in ("decorators", "hooks", "notifications", "operators", "sensors", "triggers")
+    ),
+    "tests/integration/test_written.py",
+    "tests/security/test_key_of_the_connection.py",
+    "tests/security/test_templates.py",
+)
 #: What is run of each cell, by the name of the selection. Real Airflows are started one after the other.
 SELECTIONS: dict[str, tuple[tuple[str, ...], ...]] = {
     "whole": (
-        ("tests/unit", "tests/integration", "-m", "not system and not slow and not ui", *SIDE_BY_SIDE),
+        (
+            "tests/unit",
+            "tests/integration",
+            "tests/security",
+            "-m",
+            "not system and not slow and not ui",
+            *SIDE_BY_SIDE,
+        ),
         ("tests/system", "-m", "system and not slow", "--ignore=tests/system/test_demo.py"),
     ),
     # What meets Airflow: client and engine are the same beside each of its versions.
     "airflow": (
-        (
-            *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "unit").glob("test_*.py")),
-            *(f"tests/unit/{room}" for room in ("hooks", "operators", "sensors", "triggers", "ui")),
-            *(
-                f"tests/integration/{room}"
-                for room in ("decorators", "hooks", "operators", "sensors", "triggers")
-            ),
-            "-m",
-            "not system and not slow",
-            *SIDE_BY_SIDE,
-        ),
+        (*MEETS_AIRFLOW, "-m", "not system and not slow", *SIDE_BY_SIDE),
         ("tests/system/test_deferred_batch.py", "tests/system/test_waiting_batch.py", "-m", "not slow"),
     ),
     "short": (
