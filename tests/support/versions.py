@@ -36,7 +36,10 @@ LACKING = (
     Lack(
         (3, 3),
         "start in the triggerer",
-        ("tests/unit/sensors/test_batch.py::test_started_in_the_triggerer_its_job_is_a_template",),
+        (
+            "tests/unit/sensors/test_batch.py::test_started_in_the_triggerer_its_job_is_a_template",
+            "tests/security/test_templates.py::test_the_ids_that_a_trigger_carries_are_no_templates",
+        ),
     ),
     Lack((3, 3), "shared event streams", ("tests/integration/triggers/test_event_trigger.py",)),
     Lack(
