@@ -29,6 +29,8 @@ class Lack:
         return "needs Airflow {}.{}: {}".format(*self.since, self.feature)
 
 
+_CONNECTION = "tests/security/test_key_of_the_connection.py"
+_NOTIFIER = "tests/integration/notifications/test_notifier.py"
 _REFUSALS = "tests/integration/operators/test_run_batch_refusals.py"
 
 LACKING = (
@@ -46,6 +48,22 @@ LACKING = (
         (3, 2),
         "connection form without code",
         ("tests/unit/hooks/test_form.py::test_airflow_reads_the_metadata_and_warns_of_nothing",),
+    ),
+    Lack(
+        (3, 2),
+        "an extra that is no JSON object is named",
+        (
+            *(
+                f"{_CONNECTION}::{test}[no {what}"
+                for test in (
+                    "test_a_wrong_connection_is_told_of_without_its_key",
+                    "test_nor_is_it_drawn_for_people",
+                    "test_the_button_of_the_form_says_what_is_wrong_without_the_key",
+                )
+                for what in ("JSON", "object")
+            ),
+            f"{_NOTIFIER}::test_a_wrong_connection_is_named_with_what_is_wrong[fields3-the extra is no JSON",
+        ),
     ),
     Lack(
         (3, 2),
