@@ -67,6 +67,21 @@ LACKING = (
     ),
     Lack(
         (3, 2),
+        "the example `artificer_approval`",
+        (
+            *(
+                f"tests/unit/test_examples.py::{test}[artificer_approval]"
+                for test in (
+                    "test_an_example_is_one_dag_of_the_name_of_its_file_that_airflow_can_write_down",
+                    "test_its_docstring_says_what_it_shows_what_it_costs_and_what_it_needs",
+                    "test_reading_its_file_is_quick_and_loads_nothing_that_only_a_task_needs",
+                )
+            ),
+            "tests/system/test_examples.py::test_nothing_is_spent_before_a_person_approves_the_estimate",
+        ),
+    ),
+    Lack(
+        (3, 2),
         "a path that begins in the working directory",
         (f"{_REFUSALS}::test_an_output_that_cannot_be_written_is_found_before_a_job_is_made[notes.txt",),
     ),
