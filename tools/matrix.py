@@ -1,8 +1,8 @@
 """
 Test this project's wheel on each Airflow and each Python that it supports, every cell in a venv of its own.
 
-A cell is made in three steps: Airflow, with packages of the day it was released; test tools of that day; and
-the wheel, which may move none of the pins that the first step left.
+A cell is made in three steps: Airflow, with packages of the day it was released; the test tools; the wheel.
+Those two may move none of the pins that the first step left.
 """
 
 from __future__ import annotations
@@ -234,7 +234,7 @@ def install(cell: Cell, python: Interpreter, wheel: Path, installer: Installer) 
         installer.install(cell.venv_python, [f"apache-airflow=={release.version}"], log, day=release.day)
         pins.write_text("\n".join(installer.freeze(cell.venv_python)) + "\n")
         held = ["--constraint", str(pins)]
-        installer.install(cell.venv_python, ["--group", "test", *held], log, day=release.day)
+        installer.install(cell.venv_python, ["--group", "test", *held], log)
         installer.install(cell.venv_python, [f"{PROJECT}[{EXTRAS}] @ {wheel.as_uri()}", *held], log)
     # A wheel of the same version replaces none by itself.
     anew = "--reinstall" if installer.uv else "--force-reinstall"
