@@ -10,6 +10,8 @@ import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from airflow.providers.common.compat.openlineage.utils.utils import translate_airflow_asset
+from airflow.providers.common.compat.sdk import Asset
 from airflow.providers.openlineage.extractors import OperatorLineage
 from airflow.providers.openlineage.extractors.manager import ExtractorManager
 from attrs import define
@@ -111,7 +113,12 @@ def _with_declared(found: Iterable[Dataset], declared: Iterable[object]) -> list
 
 def _converted(declared: Iterable[object]) -> Iterator[Dataset]:
     for one in declared:
-        if (dataset := ExtractorManager.convert_to_ol_dataset(one)) is not None:
+        # In the release beside Airflow 3.1 the conversion passes assets over.
+        if isinstance(one, Asset):
+            dataset = translate_airflow_asset(one, None)
+        else:
+            dataset = ExtractorManager.convert_to_ol_dataset(one)
+        if dataset is not None:
             yield dataset
 
 

@@ -1,8 +1,8 @@
 """
 Test this project's wheel on each Airflow and each Python that it supports, every cell in a venv of its own.
 
-A cell is made in three steps: Airflow, with packages of the day it was released; test tools of that day; and
-the wheel, which may move none of the pins that the first step left.
+A cell is made in three steps: Airflow, with packages of the day it was released; the test tools; the wheel.
+Those two may move none of the pins that the first step left.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 MATRIX = ROOT / "build" / "matrix"
 PROJECT = "airflow-provider-artificer"
-EXTRAS = "pdf,parquet,cli,engine,engine-models,engine-ocr"
+EXTRAS = "openlineage,pdf,parquet,cli,engine,engine-models,engine-ocr"
 #: A run that hangs ends with its cell's failure; the slowest seen took a quarter of that (seconds).
 RUN_SECONDS = 7200
 
@@ -63,25 +63,33 @@ DEFAULT = ("3.3/3.11", "3.3/3.12", "3.3/3.13", "3.2/3.12", "3.1/3.12")
 OLDER = ("3.1/3.12", "3.2/3.12")
 
 SIDE_BY_SIDE = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
+MEETS_AIRFLOW = (
+    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "unit").glob("test_*.py")),
+    *(f"tests/unit/{room}" for room in ("hooks", "notifications", "operators", "sensors", "triggers", "ui")),
+    *(
+        f"tests/integration/{room}"
+        for room in ("decorators", "hooks", "notifications", "operators", "sensors", "triggers")
+    ),
+    "tests/integration/test_written.py",
+    "tests/security/test_key_of_the_connection.py",
+    "tests/security/test_templates.py",
+)
 #: What is run of each cell, by the name of the selection. Real Airflows are started one after the other.
 SELECTIONS: dict[str, tuple[tuple[str, ...], ...]] = {
     "whole": (
-        ("tests/unit", "tests/integration", "-m", "not system and not slow and not ui", *SIDE_BY_SIDE),
+        (
+            "tests/unit",
+            "tests/integration",
+            "tests/security",
+            "-m",
+            "not system and not slow and not ui",
+            *SIDE_BY_SIDE,
+        ),
         ("tests/system", "-m", "system and not slow", "--ignore=tests/system/test_demo.py"),
     ),
     # What meets Airflow: client and engine are the same beside each of its versions.
     "airflow": (
-        (
-            *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "unit").glob("test_*.py")),
-            *(f"tests/unit/{room}" for room in ("hooks", "operators", "sensors", "triggers", "ui")),
-            *(
-                f"tests/integration/{room}"
-                for room in ("decorators", "hooks", "operators", "sensors", "triggers")
-            ),
-            "-m",
-            "not system and not slow",
-            *SIDE_BY_SIDE,
-        ),
+        (*MEETS_AIRFLOW, "-m", "not system and not slow", *SIDE_BY_SIDE),
         ("tests/system/test_deferred_batch.py", "tests/system/test_waiting_batch.py", "-m", "not slow"),
     ),
     "short": (
@@ -226,7 +234,7 @@ def install(cell: Cell, python: Interpreter, wheel: Path, installer: Installer) 
         installer.install(cell.venv_python, [f"apache-airflow=={release.version}"], log, day=release.day)
         pins.write_text("\n".join(installer.freeze(cell.venv_python)) + "\n")
         held = ["--constraint", str(pins)]
-        installer.install(cell.venv_python, ["--group", "test", *held], log, day=release.day)
+        installer.install(cell.venv_python, ["--group", "test", *held], log)
         installer.install(cell.venv_python, [f"{PROJECT}[{EXTRAS}] @ {wheel.as_uri()}", *held], log)
     # A wheel of the same version replaces none by itself.
     anew = "--reinstall" if installer.uv else "--force-reinstall"

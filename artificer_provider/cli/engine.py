@@ -48,7 +48,11 @@ def engine(
     *,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(parser=_port, metavar="PORT", help="The port to listen on; 0 takes a free one.")
+        int,
+        # Some releases of typer name an option after a metavar that is its name in capitals.
+        typer.Option(
+            "--port", parser=_port, metavar="PORT", help="The port to listen on; 0 takes a free one."
+        ),
     ] = 3001,
     data: DataDirectory = data_home(),  # noqa: B008 - shown in the help
     models: Annotated[

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -75,9 +74,6 @@ def test_a_failure_is_told_by_the_worker_and_by_the_dag_processor(
     assert "the-secret-path" not in told
 
 
-@pytest.mark.skipif(
-    find_spec("airflow.sdk.definitions.callback") is None, reason="Airflow below 3.2 has no such callbacks"
-)
 def test_a_missed_deadline_is_told_by_the_triggerer(airflow: LocalAirflow, hook: ScriptedServer) -> None:
     before = len(hook.asked)
     run_id = airflow.trigger("late")

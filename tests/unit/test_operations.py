@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PACKAGE = Path(artificer_provider.__file__).parent
-PAGE = (PACKAGE.parent / "docs" / "operations.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
 LOGGED = {
     line
     for cell in re.findall(r"^\| (`.+?`.*?) \| (?:info|warning|error) \|", PAGE, re.MULTILINE)

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from airflow.providers.common.compat.sdk import mask_secret
 from airflow.sdk import DAG, TaskInstanceState
+from airflow.sdk.log import mask_secret
 from jinja2 import StrictUndefined
 from support.certificates import certificate
 from support.scripted_server import Reply, ScriptedServer

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import BaseNotifier
-from airflow.sdk.definitions.callback import AsyncCallback
+from airflow.sdk.definitions.deadline import AsyncCallback  # type: ignore[attr-defined] # its place in 3.1
 
 from artificer_provider.client.errors import ConfigurationError
 from artificer_provider.notifications.artificer import ArtificerNotifier
