@@ -110,7 +110,8 @@ class ShardRecord:
     :param round: how often what failed has been done over.
     :param fingerprint: of what the job of this round is billed for; None until it is known.
     :param job_id: the job of this round, once it is there.
-    :param start_sent_at: when its start was sent, in seconds since the epoch. It is sent at most once.
+    :param start_sent_at: when its start was sent, in seconds since the epoch. It is sent at most once;
+        one that the engine turned away (429) counts as not sent.
     :param fenced: whether it is being deleted because its start never arrived: when it is gone, it never ran.
     :param earlier: the jobs of the rounds before, whose good rows are kept.
     :param spent: what those cost, in US dollars; None where the engine does not say.
