@@ -6,11 +6,12 @@ import logging
 import threading
 import time
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from artificer_provider.client._beside import beside
 from artificer_provider.client._core import Repeat
 from artificer_provider.client._deadline import hung_up_after
 from artificer_provider.client._retry import over
@@ -333,9 +334,7 @@ class AsyncPools:
             return self._given
         idle = call.may_idle
         if idle not in self._made:
-            import asyncio
-
-            made = await asyncio.to_thread(self._make, idle)
+            made = await beside(partial(self._make, idle))
             # Another call may have made one meanwhile.
             if self._made.setdefault(idle, made) is not made:
                 await made.aclose()

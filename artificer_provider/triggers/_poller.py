@@ -17,6 +17,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from artificer_provider.batch import watch
 from artificer_provider.batch.outage import Outage, passes
 from artificer_provider.batch.sweep import Changes, PageRead, Pages, Sight, interval
+from artificer_provider.client._beside import beside
 from artificer_provider.client.errors import (
     ArtificerError,
     AuthenticationError,
@@ -189,7 +190,7 @@ class Poller:
 
     async def _connect(self) -> AsyncArtificer:
         # What takes time is imported, and made, beside the event loop.
-        await asyncio.to_thread(_import_client)
+        await beside(_import_client)
         try:
             client = await self._hook.get_async_conn()
         except AirflowNotFoundException as error:

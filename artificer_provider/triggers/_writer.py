@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING
 
+from artificer_provider.client._beside import beside
+
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Sequence
 
     from airflow.sdk.types import Logger
@@ -35,7 +37,7 @@ class Writer:
             self._begin()
 
     def _begin(self) -> None:
-        self._writing = asyncio.get_running_loop().run_in_executor(None, self._write)
+        self._writing = beside(self._write)
         self._writing.add_done_callback(self._ended)
 
     def _ended(self, _: object) -> None:

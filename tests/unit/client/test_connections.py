@@ -223,3 +223,16 @@ async def test_an_async_client_that_was_given_is_not_closed(server: ScriptedServ
         async with AsyncArtificer(base_url=server.url, dialect="trpc", http_client=own) as client:
             await client.batch.create("n", ITEMS, PHASES)
         assert not own.is_closed
+
+
+async def test_many_clients_of_an_event_loop_are_made_in_one_thread(server: ScriptedServer) -> None:
+    server.otherwise = lambda _: job("RUNNING")
+    before = set(threading.enumerate())
+
+    async def ask() -> None:
+        async with AsyncArtificer(base_url=server.url, dialect="rest") as client:
+            await client.batch.get("j1")
+
+    await asyncio.gather(*(ask() for _ in range(8)))
+    begun = {thread.name for thread in threading.enumerate() if thread not in before}
+    assert {name for name in begun if name.startswith(("artificer", "asyncio"))} == {"artificer_0"}
