@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# A loop's own pool begins thread after thread, up to four more than there are cores, also where one piece of work
-# waits at a time; and each of them keeps an arena of memory, which certificates fill.
+# A loop's own pool begins thread after thread, up to four more than there are cores, also where one piece of
+# work waits at a time; and each of them keeps an arena of memory, which certificates fill.
 _THREADS: WeakKeyDictionary[AbstractEventLoop, ThreadPoolExecutor] = WeakKeyDictionary()
 
 
