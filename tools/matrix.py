@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET  # nosec B405 - it reads what our own pytest wrote
 
-from _environment import pip_config_files, pip_environment, pip_settings, tool_environment, uv_environment
+from _environment import pip_config_files, pip_settings, tool_environment, uv_environment
 from _interpreter import BootstrapError, ask, candidates, misfit
 from _venv import STAMP, find_uv, remove, telling_lines
 
@@ -141,22 +141,22 @@ class Cell:
 
 
 class Installer:
-    """Installs into venvs: uv where there is one, else the pip of the venv (26 or newer: it knows days)."""
+    """
+    Installs into venvs, with uv.
+
+    :raises BootstrapError: when there is no uv; ``.venv`` has one.
+    """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self.uv = find_uv(environ)
-        if self.uv:
-            self._environ = uv_environment(environ, pip_settings(environ, pip_config_files(environ)))
-        else:
-            self._environ = pip_environment(environ)
+        uv = find_uv(environ)
+        if uv is None:
+            raise BootstrapError("The matrix needs uv, and there is none on the PATH: make test-matrix has one.")
+        self._uv = uv
+        self._environ = uv_environment(environ, pip_settings(environ, pip_config_files(environ)))
 
     def make_venv(self, python: Interpreter, venv: Path, log: Path) -> None:
-        """Make an empty venv; with pip in it where pip is to install."""
-        if self.uv:
-            self._run([self.uv, "venv", "--no-project", "--python", python.path, str(venv)], log)
-        else:
-            self._run([python.path, "-m", "venv", str(venv)], log)
-            self._run([str(venv / "bin" / "python"), "-m", "pip", "install", "--upgrade", "pip>=26"], log)
+        """Make an empty venv."""
+        self._run([self._uv, "venv", "--no-project", "--python", python.path, str(venv)], log)
 
     def install(self, python: Path, what: Sequence[str], log: Path, *, day: str = "") -> None:
         """
@@ -165,18 +165,13 @@ class Installer:
         :param day: nothing that was uploaded later is taken; nothing is too young unless given.
         :raises BootstrapError: when it fails.
         """
-        if self.uv:
-            command = [self.uv, "pip", "install", "--python", str(python), "--compile-bytecode"]
-            until = ["--exclude-newer", day] if day else []
-        else:
-            command = [str(python), "-m", "pip", "install", "--no-input"]
-            until = ["--uploaded-prior-to", day] if day else []
-        self._run([*command, *until, *what], log)
+        until = ["--exclude-newer", day] if day else []
+        command = [self._uv, "pip", "install", "--python", str(python), "--compile-bytecode", *until, *what]
+        self._run(command, log)
 
     def freeze(self, python: Path) -> list[str]:
         """List what is installed, a pin each."""
-        command = [self.uv, "pip", "freeze", "--python", str(python)] if self.uv else None
-        command = command or [str(python), "-m", "pip", "freeze", "--all"]
+        command = [self._uv, "pip", "freeze", "--python", str(python)]
         done = subprocess.run(command, env=self._environ, check=True, capture_output=True, text=True)
         return [line for line in done.stdout.splitlines() if "==" in line]
 
@@ -237,8 +232,7 @@ def install(cell: Cell, python: Interpreter, wheel: Path, installer: Installer) 
         installer.install(cell.venv_python, ["--group", "test", *held], log)
         installer.install(cell.venv_python, [f"{PROJECT}[{EXTRAS}] @ {wheel.as_uri()}", *held], log)
     # A wheel of the same version replaces none by itself.
-    anew = "--reinstall" if installer.uv else "--force-reinstall"
-    installer.install(cell.venv_python, ["--no-deps", anew, str(wheel)], log)
+    installer.install(cell.venv_python, ["--no-deps", "--reinstall", str(wheel)], log)
     stamp.write_text(made)
     after = set(installer.freeze(cell.venv_python))
     cell.moved = [pin for pin in pins.read_text().splitlines() if pin not in after]
@@ -354,4 +348,7 @@ def main(words: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except BootstrapError as error:
+        sys.exit(str(error))

@@ -67,9 +67,21 @@ def test_a_run_that_ends_before_it_reports_is_a_failure(tmp_path: Path) -> None:
     assert cell.failures == ["log: pytest ended with 4"]
 
 
-def test_a_python_that_is_not_here_is_named_and_fails_nothing(tmp_path: Path) -> None:
+@pytest.fixture
+def burning(tmp_path: Path) -> Installer:
+    """An installer that can do nothing."""
+    uv = tmp_path / "bin" / "uv"
+    uv.parent.mkdir()
+    uv.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && echo "uv 1" && exit 0\necho "error: it burns" >&2; exit 2\n'
+    )
+    uv.chmod(0o755)
+    return Installer({"PATH": f"{uv.parent}{os.pathsep}{os.environ['PATH']}"})
+
+
+def test_a_python_that_is_not_here_is_named_and_fails_nothing(tmp_path: Path, burning: Installer) -> None:
     cell = Cell("3.2", "3.13")
-    matrix.try_cell(cell, None, tmp_path / "wheel", Installer(os.environ), "short")
+    matrix.try_cell(cell, None, tmp_path / "wheel", burning, "short")
     assert cell.good
     assert matrix.told([cell]).splitlines()[1] == "3.2.2    3.13    there is no Python 3.13 here"
 
@@ -80,17 +92,16 @@ def test_a_pin_that_was_moved_fails_a_cell_whose_tests_are_good() -> None:
     assert matrix.told([cell]).endswith("3.3/3.12: the pin pydantic==2.0 was moved")
 
 
-def test_an_installation_that_fails_is_told_with_what_the_installer_said(tmp_path: Path) -> None:
-    (tmp_path / "bin").mkdir()
-    uv = tmp_path / "bin" / "uv"
-    uv.write_text(
-        '#!/bin/sh\n[ "$1" = --version ] && echo "uv 1" && exit 0\necho "error: it burns" >&2; exit 2\n'
-    )
-    uv.chmod(0o755)
-    installer = Installer({"PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"})
+def test_an_installation_that_fails_is_told_with_what_the_installer_said(
+    tmp_path: Path, burning: Installer
+) -> None:
     with pytest.raises(BootstrapError, match="error: it burns"):
-        installer.install(tmp_path / "python", ["x"], tmp_path / "log", day=RELEASES["3.1"].day)
-    assert installer.uv == str(uv)
+        burning.install(tmp_path / "python", ["x"], tmp_path / "log", day=RELEASES["3.1"].day)
+
+
+def test_without_uv_it_is_said_where_there_is_one(tmp_path: Path) -> None:
+    with pytest.raises(BootstrapError, match="make test-matrix has one"):
+        Installer({"PATH": str(tmp_path)})
 
 
 def test_tests_that_are_broken_off_are_asked_to_clear_away(
