@@ -150,7 +150,9 @@ class Installer:
     def __init__(self, environ: Mapping[str, str]) -> None:
         uv = find_uv(environ)
         if uv is None:
-            raise BootstrapError("The matrix needs uv, and there is none on the PATH: make test-matrix has one.")
+            raise BootstrapError(
+                "The matrix needs uv, and there is none on the PATH: make test-matrix has one."
+            )
         self._uv = uv
         self._environ = uv_environment(environ, pip_settings(environ, pip_config_files(environ)))
 
