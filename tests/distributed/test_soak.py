@@ -11,8 +11,9 @@ import pytest
 from airflow_base import OVER
 from processes import session_members, wait_until
 from support.balance import balance
+from support.full_pool import THREADS
 from support.load import Load
-from support.upkeep import Upkeep, upkeep_of
+from support.upkeep import Upkeep, least, upkeep_of
 
 if TYPE_CHECKING:
     from support.site import Site
@@ -22,9 +23,14 @@ log = logging.getLogger(__name__)
 RUNS = int(os.environ.get("ARTIFICER_SOAK_RUNS", "1000"))
 #: A run of the DAG is so many of ours, nine of them on a file each.
 RUNS_EACH, FILES = 10, 9
-AT_ONCE = 4
-#: After each of so many parts of the work all is idle, and looked at; the first is to get warm.
-PARTS = 5
+#: After each of so many parts of the work all is idle, and looked at.
+PARTS, AT_ONCE = 4, 4
+#: What gets all warm is so much of that, with more of it at once: pools that have a bound are full then, and
+#: the cache of the engine's database nearly.
+WARM, WARM_AT_ONCE = 0.4, 12
+#: So often all is looked at after a part, each time after one more run of the DAG; the least of it counts. A
+#: worker's process keeps the sockets of its last task until Python next looks for garbage in it.
+LOOKS = 6
 GROWTH = 0.05
 #: What nobody uses is let go within this time.
 IDLE_SECONDS = 60.0
@@ -36,11 +42,18 @@ pytestmark = [pytest.mark.distributed, pytest.mark.timeout(3600)]
 def test_nothing_is_held_for_work_that_is_over(site: Site) -> None:
     began, loads, states = time.monotonic(), list[Load](), dict[str, str]()
     seen: list[dict[str, Upkeep]] = []
-    for part in range(PARTS):
-        more = [Load("soak", f"soak-{part}-{n}", FILES, 1) for n in range(max(1, RUNS // RUNS_EACH // PARTS))]
-        work_through(site, more, states)
+    fill_pools(site, [name for name in WATCHED if name.startswith("triggerer")])
+    for part, (share, at_once) in enumerate([(WARM, WARM_AT_ONCE), *[(1 / PARTS, AT_ONCE)] * PARTS]):
+        runs = max(1, round(RUNS * share / RUNS_EACH))
+        more = [Load("soak", f"soak-{part}-{n}", FILES, 1) for n in range(runs)]
+        work_through(site, more, states, at_once)
         loads += more
-        seen.append(idle_upkeep(site))
+        looks = []
+        for look in range(LOOKS):
+            loads.append(Load("soak", f"soak-{part}-look-{look}", FILES, 1))
+            work_through(site, loads[-1:], states, 1)
+            looks.append(idle_upkeep(site))
+        seen.append({name: least(one[name] for one in looks) for name in WATCHED})
         log.info("%d runs, %.0f s: %s", RUNS_EACH * len(loads), time.monotonic() - began, seen[-1])
     log.info("%s", balance(site, loads, states))
     warm, last = seen[0], seen[-1]
@@ -48,7 +61,26 @@ def test_nothing_is_held_for_work_that_is_over(site: Site) -> None:
     assert not any(grown.values()), grown
 
 
-def work_through(site: Site, loads: list[Load], states: dict[str, str]) -> None:
+def fill_pools(site: Site, triggerers: list[str]) -> None:
+    """
+    Have each triggerer begin every thread that the pool of its event loop may have.
+
+    Airflow itself talks to its supervisor through that pool all the time, and now and then begins one more.
+    """
+    threads = {name: upkeep_of(site.airflow.processes_of(name)).threads for name in triggerers}
+    lacking, number = {*triggerers}, 0
+    while lacking:
+        assert number < 30, f"{sorted(lacking)} took none of {number} triggers"
+        run_id = f"full-{number}"
+        site.airflow.trigger("full_pool", run_id=run_id)
+        assert site.airflow.wait_over("full_pool", run_id, seconds=120) == "success"
+        now = {name: upkeep_of(site.airflow.processes_of(name)).threads for name in triggerers}
+        lacking -= {name for name in lacking if now[name] >= threads[name] + THREADS // 2}
+        number += 1
+    log.info("pools are full after %d: %s", number, now)
+
+
+def work_through(site: Site, loads: list[Load], states: dict[str, str], at_once: int) -> None:
     """Begin run after run, some at once, and see all of them to their end."""
     waiting, under_way = [*loads], list[Load]()
 
@@ -59,7 +91,7 @@ def work_through(site: Site, loads: list[Load], states: dict[str, str]) -> None:
             if state in OVER:
                 states[load.run_id] = state
                 under_way.remove(load)
-        while waiting and len(under_way) < AT_ONCE:
+        while waiting and len(under_way) < at_once:
             under_way.append(waiting.pop(0))
             site.begin(under_way[-1])
         return not under_way

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,11 @@ class Upkeep:
         names = ("processes", "memory", "files", "connections", "threads")
         pairs = [(name, getattr(earlier, name), getattr(self, name)) for name in names]
         return [f"{name}: {then} -> {now}" for name, then, now in pairs if now > then * (1 + share)]
+
+
+def least(looks: Iterable[Upkeep]) -> Upkeep:
+    """Of each kind, take the look at which there was least."""
+    return Upkeep(*map(min, zip(*map(astuple, looks), strict=True)))
 
 
 def upkeep_of(pids: Iterable[int]) -> Upkeep:

@@ -1,4 +1,4 @@
-"""Small work of every kind, again and again: ten runs in each run of the DAG."""
+"""Small work of every kind, again and again: ten runs in each run of the DAG. And a triggerer's warm-up."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow.sdk import dag, get_current_context, task
+from support.full_pool import FillPoolOperator
 
 from artificer_provider.operators.batch import ArtificerCreateBatchOperator, ArtificerRunBatchOperator
 from artificer_provider.operators.chain import ArtificerChainOperator
@@ -65,4 +66,10 @@ def soak() -> None:
     )
 
 
+@dag(schedule=None, default_args={"retries": 2, "retry_delay": timedelta(seconds=1)}, max_active_runs=64)
+def full_pool() -> None:
+    FillPoolOperator(task_id="fill")
+
+
 soak()
+full_pool()

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 from support.processes import has_proc
-from support.upkeep import Upkeep, upkeep_of
+from support.upkeep import Upkeep, least, upkeep_of
 
 pytestmark = pytest.mark.skipif(not has_proc(), reason="this platform does not say what a process holds")
 
@@ -42,3 +42,7 @@ def test_a_little_more_and_anything_less_is_nothing() -> None:
 
 def test_a_process_that_has_ended_holds_nothing() -> None:
     assert upkeep_of([2**22 + 1, os.getpid()]).processes == 1
+
+
+def test_of_several_looks_the_least_of_each_kind_counts() -> None:
+    assert least([Upkeep(2, 900, 20, 9, 5), Upkeep(2, 950, 18, 7, 6)]) == Upkeep(2, 900, 18, 7, 5)
