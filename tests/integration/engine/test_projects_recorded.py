@@ -6,6 +6,7 @@ import json
 import re
 import sqlite3
 from base64 import b64encode
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -63,7 +64,7 @@ def ids(recorded_engine: Engine) -> dict[str, str]:
         "it is indexed",
     )
     conversation_id = f"conv_of_{project_id}"
-    with sqlite3.connect(recorded_engine.data / "engine.sqlite3") as database:
+    with closing(sqlite3.connect(recorded_engine.data / "engine.sqlite3")) as database, database:
         database.execute(
             """INSERT INTO conversations (id, owner, project, title, model, system_prompt, temperature,
                  max_tokens, created_at, updated_at)
