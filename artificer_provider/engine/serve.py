@@ -33,6 +33,7 @@ from artificer_provider.engine.documents.pool import Documents
 from artificer_provider.engine.door import Door
 from artificer_provider.engine.gate import Gate
 from artificer_provider.engine.llm import weights
+from artificer_provider.engine.memory import share_arenas
 from artificer_provider.engine.retrieval import Retrieval
 from artificer_provider.engine.store import DATABASE, Store, UnreadableStoreError, connect
 from artificer_provider.engine.trpc.deployed_http import IDLE_SECONDS
@@ -167,6 +168,7 @@ def serve(settings: Settings) -> None:
     )
     # Extractive work is plain Python in part: shorter turns keep the event loop quick while it runs.
     sys.setswitchinterval(0.0005)
+    share_arenas()
     try:
         answerers = Answerers(settings.servers, settings.any_model, settings.small_model)
     except ModelsError as error:

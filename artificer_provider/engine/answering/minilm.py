@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import threading
-from contextlib import suppress
 from importlib.resources import files
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
+
+from artificer_provider.engine.memory import give_back
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -80,7 +80,7 @@ class MiniLM:
         with self._loading:
             if self._loaded is None:
                 self._loaded = (load_tokenizer(), _load_session())
-                _give_back()
+                give_back()  # loading took some 60 MB for a moment
             return self._loaded
 
 
@@ -128,9 +128,3 @@ def _load_session() -> onnxruntime.InferenceSession:
     # Jobs run items side by side already: more threads inside one would only spin against each other.
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     return onnxruntime.InferenceSession(str(model_path()), options, providers=["CPUExecutionProvider"])
-
-
-def _give_back() -> None:
-    """Return what loading took for a moment, some 60 MB, where the C library knows how (glibc)."""
-    with suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
