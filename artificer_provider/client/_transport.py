@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from artificer_provider.client import _left_open
 from artificer_provider.client._beside import beside
 from artificer_provider.client._core import Repeat
 from artificer_provider.client._deadline import hung_up_after
@@ -211,6 +212,7 @@ class Pools:
         try:
             arguments, content = call.arguments(), call.content()
             with self._of(call).stream(**arguments, content=content, follow_redirects=FOLLOW) as response:
+                _left_open.replies.add(response)
                 call.heard(response, begun)
                 yield response
         except httpx.HTTPError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ import pytest
 from support.scripted_server import Reply
 from support.sse import CONNECTED, EVENT_STREAM, KEEP_ALIVE, chunk, contents, streamed, told, without_end
 from support.waiting import wait_until
-from support.wire import job
+from support.wire import job, row
 
 from artificer_provider.client import Artificer, AsyncArtificer
 from artificer_provider.client.errors import ArtificerTimeoutError, ConfigurationError, StreamCutError
@@ -148,6 +149,14 @@ def main():
         {leave}
 main()
 """
+ROWS_CODE = """
+def main():
+    with Artificer(base_url=URL, dialect="rest") as client:
+        answer = client.batch.iter_results("j1")
+        print(next(answer).output)
+        {leave}
+main()
+"""
 ASYNC_CODE = """
 async def main():
     async with AsyncArtificer(base_url=URL, dialect="rest") as client:
@@ -164,17 +173,18 @@ LEAVES = {
 
 
 @pytest.mark.parametrize("leave", LEAVES.values(), ids=LEAVES)
-@pytest.mark.parametrize("code", [SYNC_CODE, ASYNC_CODE], ids=["sync", "async"])
+@pytest.mark.parametrize("code", [SYNC_CODE, ROWS_CODE, ASYNC_CODE], ids=["sync", "rows", "async"])
 def test_an_abandoned_stream_warns_of_nothing(server: ScriptedServer, code: str, leave: str) -> None:
     """In an interpreter of its own, which warns of all it can, to its very end."""
-    server.otherwise = lambda _: endless()
+    begun = json.dumps([{**row(0), "output": "first"}, row(1)]).encode().rstrip(b"]")
+    server.otherwise = lambda asked: without_end(begun, then=b" ") if "results" in asked.path else endless()
     begin = f"""
 import asyncio
 from artificer_provider.client import Artificer, AsyncArtificer
 URL, KEPT = {server.url!r}, []
 """
     command = [sys.executable, "-X", "dev", "-W", "error", "-c", begin + code.format(leave=leave)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "first\n", "")
     assert server.hung_up.wait(SOON)
 
