@@ -22,7 +22,7 @@ from support.model_server import ModelServer
 from support.processes import is_stopped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from support.fault_plan import Fault
     from support.load import Load
@@ -113,6 +113,15 @@ class Site:
                 self._ballast.unlink(missing_ok=True)
             case "clock", _:
                 self.clock.set(0)
+
+    @contextmanager
+    def paused(self, parts: Iterable[str]) -> Iterator[None]:
+        """Stop some parts for as long as the block takes."""
+        with ExitStack() as ends:
+            for part in parts:
+                ends.callback(self._signal, part, signal.SIGCONT)
+                self._signal(part, signal.SIGSTOP)
+            yield
 
     @property
     def _ballast(self) -> Path:
