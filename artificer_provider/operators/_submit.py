@@ -177,9 +177,9 @@ class Submission:
         try:
             job = self._client.batch.get(self._record.job_id or "")
         except NotFoundError:
-            self._log.warning("Job %s of an earlier try is gone; a new one is made.", self._record.job_id)
+            self._log.warning("Job %s is gone; a new one is made.", self._record.job_id)
             return None
-        self._log.info("Job %s of an earlier try is %s.", job.id, job.status)
+        self._log.info("Job %s is %s.", job.id, job.status)
         return job.status
 
     def _start(self) -> Step:
