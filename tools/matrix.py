@@ -74,7 +74,8 @@ MEETS_AIRFLOW = (
     "tests/security/test_key_of_the_connection.py",
     "tests/security/test_templates.py",
 )
-#: What is run of each cell, by the name of the selection. Real Airflows are started one after the other.
+TWO_AT_A_TIME = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+#: What is run of each cell, by the name of the selection. Beside more than one other, a real Airflow starves.
 SELECTIONS: dict[str, tuple[tuple[str, ...], ...]] = {
     "whole": (
         (
@@ -85,12 +86,18 @@ SELECTIONS: dict[str, tuple[tuple[str, ...], ...]] = {
             "not system and not slow and not ui",
             *SIDE_BY_SIDE,
         ),
-        ("tests/system", "-m", "system and not slow", "--ignore=tests/system/test_demo.py"),
+        ("tests/system", "-m", "system and not slow", "--ignore=tests/system/test_demo.py", *TWO_AT_A_TIME),
     ),
     # What meets Airflow: client and engine are the same beside each of its versions.
     "airflow": (
         (*MEETS_AIRFLOW, "-m", "not system and not slow", *SIDE_BY_SIDE),
-        ("tests/system/test_deferred_batch.py", "tests/system/test_waiting_batch.py", "-m", "not slow"),
+        (
+            "tests/system/test_deferred_batch.py",
+            "tests/system/test_waiting_batch.py",
+            "-m",
+            "not slow",
+            *TWO_AT_A_TIME,
+        ),
     ),
     "short": (
         (
