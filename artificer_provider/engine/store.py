@@ -36,8 +36,12 @@ def connect(path: Path) -> sqlite3.Connection:
     """Open a connection to an engine's file, for its engine or for another process beside it."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT)
     connection.row_factory = sqlite3.Row
-    # FULL: a reply that was sent must outlive a power cut, not only a crash.
-    connection.executescript("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
+    try:
+        # FULL: a reply that was sent must outlive a power cut, not only a crash.
+        connection.executescript("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
+    except sqlite3.DatabaseError:
+        connection.close()
+        raise
     return connection
 
 

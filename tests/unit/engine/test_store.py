@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 import threading
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -16,9 +16,6 @@ from artificer_provider.engine.callers import LOCAL_OWNER
 from artificer_provider.engine.errors import EngineError
 from artificer_provider.engine.steps import Action
 from artificer_provider.engine.store import Store, UnreadableStoreError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ASKED = CreateBatchJob(
     name="n",
@@ -220,3 +217,12 @@ def test_a_file_of_a_newer_engine_is_left_alone(tmp_path: Path) -> None:
     newer.close()
     with pytest.raises(UnreadableStoreError, match="version 99"):
         Store(path)
+
+
+def test_a_file_that_is_no_database_is_not_kept_open(tmp_path: Path) -> None:
+    path = tmp_path / "engine.sqlite3"
+    path.write_bytes(b"no database at all" * 100)
+    with pytest.raises(UnreadableStoreError, match="no database") as caught:
+        Store(path)
+    held = [file.readlink() for file in Path("/proc/self/fd").iterdir() if file.is_symlink()]
+    assert path not in held, caught.value
