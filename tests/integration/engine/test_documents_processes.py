@@ -62,7 +62,7 @@ async def test_a_page_that_takes_too_long_is_ended_and_named(
     reading: Documents, slow: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await reading.read(TEXT, Kind.PDF)
-    monkeypatch.setattr(pool, "PAGE_SECONDS", 0.2)
+    monkeypatch.setattr(pool, "PAGE_SECONDS", 0.02)
     with pytest.raises(EngineError, match="longer than 0 s, and was ended on page 1") as caught:
         await reading.read(slow, Kind.PDF, RECOGNISE)
     assert (caught.value.status, caught.value.code) == (504, "document_timeout")

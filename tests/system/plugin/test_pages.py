@@ -79,7 +79,10 @@ def test_a_job_is_listed_with_the_task_it_is_of(server: ApiServer, jobs: Jobs, r
     assert page["engine"]["address"] == relay.url
 
 
-def test_the_page_of_a_job_tells_how_it_went_and_why_items_failed(server: ApiServer, jobs: Jobs) -> None:
+def test_the_page_of_a_job_tells_how_it_went_and_why_items_failed(
+    server: ApiServer, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs.model, "delay", 0.01)  # at once would be 0 ms
     task = server.run("ours", "page__1")
     name = jobs.name(task)
     jobs.model.failures[f"{name} 1"] = [400] * 20

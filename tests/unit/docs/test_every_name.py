@@ -17,6 +17,10 @@ from _written import taken
 if TYPE_CHECKING:
     from types import ModuleType
 
+pytest.importorskip(
+    "airflow.providers.common.ai.batch", reason="apache-airflow-providers-common-ai is missing"
+)
+
 PAGES = {
     name: (reference.DOCS / name).read_text(encoding="utf-8") for name in (_rooms.AIRFLOW, _rooms.INSIDE)
 }
