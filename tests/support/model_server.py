@@ -13,6 +13,8 @@ from support.waiting import wait_until
 
 #: What an answer takes, unless a test says otherwise.
 USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
+#: An engine makes within this time the calls that a client asked for which is gone.
+REST_SECONDS = 0.5
 #: What a failure says, with its status in it.
 REFUSAL = "told to fail with {status}"
 
@@ -129,6 +131,18 @@ class ModelServer:
             kept.clear()
         for told in (self.failures, self.cuts, self.replies, self.scores, self.breaks):
             told.clear()
+
+    def rest(self) -> None:
+        """Wait until nothing is under way, nor is yet to be asked for a client that is gone."""
+        since, calls = time.monotonic(), -1
+
+        def is_at_rest() -> bool:
+            nonlocal since, calls
+            if self.in_flight or calls != len(self.calls):
+                since, calls = time.monotonic(), len(self.calls)
+            return time.monotonic() - since > REST_SECONDS
+
+        wait_until(is_at_rest, "nothing is asked any more")
 
     def texts(self) -> list[str]:
         """What was asked, call by call."""

@@ -56,7 +56,7 @@ def test_images_whose_answers_were_written_down_are_not_paid_again(
         for asked in (10, 25):
             process = try_in_a_process(tmp_path, "analyze", concurrency=HANDS)
             kill_when(process, lambda asked=asked: len(model_server.calls) >= asked, tmp_path)  # type: ignore[misc] # mypy knows no lambda with defaults
-            wait_until(lambda: model_server.in_flight == 0, "the calls that it left have ended")
+            model_server.rest()
             in_doubt_now = len(model_server.calls) - sum(times_written(tmp_path / "rows").values()) - in_doubt
             assert 0 <= in_doubt_now <= HANDS  # no more than were under way
             in_doubt += in_doubt_now
