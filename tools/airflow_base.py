@@ -14,7 +14,7 @@ import httpx
 from processes import Child, Pulse, child_environment, command_path, no_pulse, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
 MIGRATE_SECONDS = 180.0
 ASKED_SECONDS = 120.0
@@ -138,10 +138,21 @@ class Airflow(ABC):
         run_id = run_id or f"local__{uuid.uuid4().hex[:12]}"
         asked = {"dag_run_id": run_id, "logical_date": None, "conf": dict(params or {})}
 
-        def accepted() -> bool:
+        reply = self._once_known(
+            dag_id, lambda: self._http.post(f"/api/v2/dags/{dag_id}/dagRuns", json=asked), pulse
+        )
+        if reply.status_code != httpx.codes.CONFLICT:
+            reply.raise_for_status()
+        return run_id
+
+    def _once_known(self, dag_id: str, ask: Callable[[], httpx.Response], pulse: Pulse) -> httpx.Response:
+        """Ask again and again until Airflow knows the DAG and is not too busy to answer."""
+        replies: list[httpx.Response] = []
+
+        def answered() -> bool:
             self.check_running()
             try:
-                reply = self._http.post(f"/api/v2/dags/{dag_id}/dagRuns", json=asked)
+                reply = ask()
             except httpx.TransportError:
                 return False
             if reply.is_server_error:  # its database was busy
@@ -149,17 +160,16 @@ class Airflow(ABC):
             if reply.status_code == httpx.codes.NOT_FOUND:
                 self._check_importable(dag_id)
                 return False
-            if reply.status_code != httpx.codes.CONFLICT:
-                reply.raise_for_status()
+            replies.append(reply)
             return True
 
         try:
-            wait_until(accepted, seconds=FOUND_SECONDS, pulse=pulse)
+            wait_until(answered, seconds=FOUND_SECONDS, pulse=pulse)
         except TimeoutError:
             raise DagLoadError(
                 f"Airflow did not find the DAG {dag_id} within {FOUND_SECONDS:.0f} s"
             ) from None
-        return run_id
+        return replies[0]
 
     def _check_importable(self, dag_id: str) -> None:
         errors = (self._try_get("/api/v2/importErrors") or {}).get("import_errors", [])
@@ -169,8 +179,14 @@ class Airflow(ABC):
                 raise DagLoadError(f"the DAG file {error['filename']} cannot be imported: {reason}")
 
     def unpause(self, dag_id: str) -> None:
-        """Switch a DAG on, and have its file read again: until then nobody watches for its events."""
-        dag = self._http.patch(f"/api/v2/dags/{dag_id}", json={"is_paused": False}).raise_for_status().json()
+        """
+        Switch a DAG on, as soon as Airflow knows it.
+
+        Its file is read again: until then nobody watches for its events.
+        """
+        path = f"/api/v2/dags/{dag_id}"
+        reply = self._once_known(dag_id, lambda: self._http.patch(path, json={"is_paused": False}), no_pulse)
+        dag = reply.raise_for_status().json()
         self._http.put(f"/api/v2/parseDagFile/{dag['file_token']}").raise_for_status()
 
     def answer(self, dag_id: str, run_id: str, task_id: str, option: str) -> str:

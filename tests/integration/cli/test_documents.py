@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -95,6 +96,8 @@ def test_two_texts_of_one_name_are_refused_before_any_is_read(
 
 
 def test_a_terminal_shows_a_bar_over_the_files(reading: Command, server: ScriptedServer) -> None:
+    answer = server.otherwise
+    server.otherwise = lambda asked: replace(answer(asked), delay=0.3)  # at once, and no bar would be drawn
     with reading.on_terminal("pdf", "scan.pdf", "picture", "--output", "texts", *REST) as terminal:
         assert terminal.ended() == 0
         assert "scan.pdf" in terminal.shown
