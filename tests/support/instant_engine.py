@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 MODEL = "instant"
 ANSWER = "An answer that is there at once, about as long as a short sentence is."
 COST, TOKENS = 0.0001, 40
-#: What a run asks for and can live without: the price list, on either wire.
-NOT_HERE = ("/api/models", "/modelAdmin.listModels")
-
 Json = dict[str, Any]
 
 
@@ -73,23 +70,16 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         asked = urlsplit(self.path)
-        if asked.path in NOT_HERE:
-            self.send_error(HTTPStatus.NOT_FOUND)
-            return
         if asked.path.startswith("/batch."):
             said = json.loads(parse_qs(asked.query)["input"][0])["json"]
             self._answer_query(asked.path.removeprefix("/batch."), self.jobs[said["jobId"]])
-            return
-        if asked.path == "/api/batch":
+        elif asked.path == "/api/batch":
             self._answer_json([])  # asked by a name that no job has
-            return
-        job_id, _, what = asked.path.removeprefix("/api/batch/").partition("/")
-        job = self.jobs[job_id]
-        if what == "results":
-            end = json.dumps({"_end": {"rows": len(job.items)}}).encode()
-            self._answer(b"\n".join([*job.rows("rest"), end]), "application/x-ndjson")
+        elif asked.path.startswith("/api/batch/"):
+            job_id, _, what = asked.path.removeprefix("/api/batch/").partition("/")
+            self._answer_job(self.jobs[job_id], what)
         else:
-            self._answer_json(job.described())
+            self.send_error(HTTPStatus.NOT_FOUND)  # what a run can live without, such as a price list
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -103,13 +93,20 @@ class Handler(BaseHTTPRequestHandler):
             job.status = "COMPLETED"
             self._answer_json(job.described())
 
-    def log_request(self, code: object = "-", size: object = "-") -> None:
-        """Say nothing of what goes well."""
+    def log_message(self, *_said: object) -> None:
+        """Say nothing: what a caller makes of an answer is told by the caller."""
 
     def _create(self, said: Json, key: str | None) -> Job:
         job_id = key.replace("/", "-") if key else f"job-{len(self.jobs) + 1}"
         phases = [phase["name"] for phase in said["phases"]]
         return self.jobs.setdefault(job_id, Job(job_id, said["name"], said["items"], phases))
+
+    def _answer_job(self, job: Job, what: str) -> None:
+        if what == "results":
+            end = json.dumps({"_end": {"rows": len(job.items)}}).encode()
+            self._answer(b"\n".join([*job.rows("rest"), end]), "application/x-ndjson")
+        else:
+            self._answer_json(job.described())
 
     def _answer_query(self, procedure: str, job: Job) -> None:
         if procedure == "getJobResults":
